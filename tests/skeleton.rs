@@ -1,0 +1,3 @@
+//! (skeleton)
+#[test]
+fn skeleton() {}
