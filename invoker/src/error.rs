@@ -1,0 +1,287 @@
+//! What can go wrong between asking for a result and having it whole.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::operation::invoke_with_response_stream::InvokeWithResponseStreamError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// The longest text of another party (service, function) that goes into a message, in characters.
+const QUOTED_LEN: usize = 1_000;
+
+/// The HTTP status of "too many requests".
+const THROTTLED: u16 = 429;
+
+/// An invocation or a download that did not end whole.
+///
+/// `Display` states this layer's fact in one line; [`source`](std::error::Error::source) has the
+/// cause below it, if there is one. Neither `Display` nor `Debug` ever shows payload bytes,
+/// credentials or signatures.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What kind of failure an [`Error`] is; decisions are made on this, never on text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument cannot be sent as it is; nothing was called.
+    InvalidInput,
+    /// No credentials, no region, or a client that cannot be used; nothing was called.
+    Configuration,
+    /// No connection to the service, or it broke before an answer came.
+    Unreachable,
+    /// The service answered with an error, before or in the middle of the stream.
+    Refused {
+        /// The HTTP status; 200 when the refusal came in the middle of a stream.
+        status: u16,
+        /// The service's name for the error, such as `ResourceNotFoundException`.
+        code: String,
+    },
+    /// The service has no capacity for this call now.
+    Throttled {
+        /// The service's reason, such as `ReservedFunctionConcurrentInvocationLimitExceeded`.
+        reason: Option<String>,
+    },
+    /// An endpoint answered with something that is not an event stream.
+    NotEventStream,
+    /// The function failed: its own error, its exit, or its time limit.
+    Function {
+        /// The type of the error, such as `Function.OutOfRows` or `Runtime.ExitError`.
+        error_type: String,
+        /// The function's message.
+        message: String,
+    },
+    /// The function worked and said no: its head has a status that is not 2xx.
+    Answer {
+        /// The status, such as 404 or 416.
+        status: u16,
+    },
+    /// The stream or the body ended before its proven end.
+    Truncated,
+    /// Bytes arrived that are not what was sent: a checksum, the framing, or bytes past the end.
+    Corrupt,
+    /// The answer does not fit the question, or the answers do not fit one another: another range,
+    /// or another length than promised.
+    Inconsistent,
+    /// The object, or the function that makes it, became another version in mid-download.
+    Changed,
+    /// The service or the function was silent for longer than allowed.
+    TimedOut,
+    /// A local file could not be created, written or renamed.
+    LocalFile,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        let inner = Inner { kind, message, request_id: None, retry_after: None, source: None };
+        Self { inner: Box::new(inner) }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_request_id(mut self, request_id: Option<&str>) -> Self {
+        if self.inner.request_id.is_none() {
+            self.inner.request_id = request_id.map(str::to_owned);
+        }
+        self
+    }
+
+    /// The function's own failure; texts are cut and cleaned for a terminal.
+    pub(crate) fn function(error_type: &str, message: &str) -> Self {
+        let (error_type, message) = (quotable(error_type), quotable(message));
+        let text = if message.is_empty() {
+            format!("the function failed with {error_type}")
+        } else {
+            format!("the function failed with {error_type}: {message}")
+        };
+        Self::new(ErrorKind::Function { error_type, message }, text)
+    }
+
+    /// A failure of the connection while a body arrived.
+    pub(crate) fn broken_body(received: u64, source: BoxError) -> Self {
+        let message = format!("the connection broke after {received} bytes of the result");
+        Self::new(ErrorKind::Truncated, message).with_source(Causes::of(source.as_ref()))
+    }
+
+    /// What the SDK says of a call that got no stream.
+    pub(crate) fn from_sdk(error: SdkError<InvokeWithResponseStreamError, HttpResponse>) -> Self {
+        // The SDK's error owns the raw response, and its `Debug` prints it: keep the words only.
+        let causes = || Causes::of(&error);
+        match &error {
+            SdkError::ServiceError(refusal) => from_refusal(refusal.raw(), refusal.err()),
+            SdkError::TimeoutError(_) => {
+                Self::new(ErrorKind::TimedOut, "the service did not answer in time")
+                    .with_source(causes())
+            }
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                Self::new(ErrorKind::TimedOut, "the service did not accept a connection in time")
+                    .with_source(causes())
+            }
+            _ if causes().mentions_credentials() => Self::new(
+                ErrorKind::Configuration,
+                "no usable credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                 AWS_PROFILE, or sign in with the AWS CLI",
+            )
+            .with_source(causes()),
+            SdkError::DispatchFailure(_) => {
+                Self::new(ErrorKind::Unreachable, "the service cannot be reached")
+                    .with_source(causes())
+            }
+            SdkError::ResponseError(_) => {
+                Self::new(ErrorKind::NotEventStream, "the answer is not one of the Lambda service")
+                    .with_source(causes())
+            }
+            _ => Self::new(ErrorKind::Configuration, "the call could not be made")
+                .with_source(causes()),
+        }
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.inner.kind
+    }
+
+    /// The service's id of the invocation that failed, where one was assigned.
+    pub fn request_id(&self) -> Option<&str> {
+        self.inner.request_id.as_deref()
+    }
+
+    /// How long the service asked to wait before the next try, where it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.inner.message)
+            .field("request_id", &self.inner.request_id)
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Error {
+    let status = raw.status().as_u16();
+    let code = quotable(error.code().unwrap_or("an error without a name"));
+    let message = match error.message().map(quotable) {
+        Some(text) if !text.is_empty() => format!("the service refused with {code}: {text}"),
+        _ => format!("the service refused with {code} (HTTP {status})"),
+    };
+    let kind = match error {
+        InvokeWithResponseStreamError::TooManyRequestsException(throttled) => {
+            ErrorKind::Throttled { reason: throttled.reason().map(|reason| quotable(reason.as_str())) }
+        }
+        _ if status == THROTTLED || code == "EC2ThrottledException" => {
+            ErrorKind::Throttled { reason: None }
+        }
+        _ => ErrorKind::Refused { status, code },
+    };
+    let mut refusal = Error::new(kind, message).with_request_id(error.meta().request_id());
+    refusal.inner.retry_after = raw
+        .headers()
+        .get("retry-after")
+        .and_then(|seconds| seconds.trim().parse().ok())
+        .map(Duration::from_secs);
+    refusal
+}
+
+/// A text of another party, fit for one line of a terminal: control characters become spaces, and
+/// what is longer than [`QUOTED_LEN`] is cut.
+pub(crate) fn quotable(text: &str) -> String {
+    let mut quoted: String = text
+        .chars()
+        .take(QUOTED_LEN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect::<String>()
+        .trim()
+        .to_owned();
+    if text.chars().nth(QUOTED_LEN).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// The words of a chain of errors, without the errors: theirs is a `Debug` that prints too much.
+#[derive(Debug)]
+pub(crate) struct Causes {
+    text: String,
+}
+
+impl Causes {
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut words: Vec<String> = Vec::new();
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let word = quotable(&error.to_string());
+            if words.last().is_none_or(|last| !last.contains(&word)) {
+                words.push(word);
+            }
+            next = error.source();
+        }
+        Self { text: words.join(": ") }
+    }
+
+    /// The SDK has no public type for this; its words are the only sign.
+    fn mentions_credentials(&self) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        text.contains("credential") || text.contains("failed to select an auth scheme")
+    }
+}
+
+impl std::fmt::Display for Causes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Causes {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_are_cut_and_cleaned() {
+        assert_eq!(quotable("two\nlines\u{1b}[2J"), "two lines [2J");
+        let long = quotable(&"x".repeat(QUOTED_LEN + 1));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (QUOTED_LEN + 1, true));
+    }
+
+    #[test]
+    fn a_chain_is_told_once() {
+        let broken = std::io::Error::other(std::io::Error::other("reset by peer"));
+        assert_eq!(Causes::of(&broken).to_string(), "reset by peer");
+    }
+}
