@@ -1,0 +1,238 @@
+//! An invocation comes in: payload, client context and the facts about the call; a [`Request`] goes out
+//! for the handler, and the [`Ask`] that its answer will be measured by.
+
+mod event;
+
+use crate::error::{Error, ErrorKind};
+use crate::range::RangeAsk;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use lambda_runtime::{Context, LambdaInvocation};
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+use std::time::SystemTime;
+
+pub use event::RequestKind;
+
+/// What a handler is asked.
+pub struct Request {
+    payload: Bytes,
+    event: event::Event,
+    context: Context,
+}
+
+/// What decides about the form of an answer, kept while the handler owns the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) kind: RequestKind,
+    pub(crate) method: Method,
+    pub(crate) range: Option<RangeAsk>,
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_match: Option<String>,
+    pub(crate) if_range: Option<String>,
+}
+
+impl Request {
+    /// Any payload makes a request: what is no HTTP event is the caller's own.
+    pub(crate) fn read(invocation: LambdaInvocation) -> Self {
+        let LambdaInvocation { body: payload, context, .. } = invocation;
+        let event = event::read(&payload);
+        Self { payload, event, context }
+    }
+
+    pub(crate) fn ask(&self) -> Ask {
+        Ask {
+            kind: self.kind(),
+            method: self.method().clone(),
+            range: self.range(),
+            if_match: self.if_match().map(str::to_owned),
+            if_none_match: self.if_none_match().map(str::to_owned),
+            if_range: self.if_range().map(str::to_owned),
+        }
+    }
+
+    /// How the request came: through HTTP, or as plain JSON.
+    pub fn kind(&self) -> RequestKind {
+        self.event.kind
+    }
+
+    /// The HTTP method. A plain call is a `GET`.
+    pub fn method(&self) -> &Method {
+        &self.event.method
+    }
+
+    /// The name of the object asked for: the path of an HTTP event without its first slash, percent
+    /// decoded once. `None` for a plain call, and for a path that does not decode to UTF-8.
+    ///
+    /// The name is not checked in any other way: [`Directory`](crate::source::Directory) does that for
+    /// files.
+    pub fn object(&self) -> Option<&str> {
+        self.event.object.as_deref()
+    }
+
+    /// The range asked for, if exactly one well-formed range of bytes is.
+    pub fn range(&self) -> Option<RangeAsk> {
+        self.beside("range").and_then(RangeAsk::parse)
+    }
+
+    /// The entity tags of `If-Match`.
+    pub fn if_match(&self) -> Option<&str> {
+        self.beside("if-match")
+    }
+
+    /// The entity tags of `If-None-Match`.
+    pub fn if_none_match(&self) -> Option<&str> {
+        self.beside("if-none-match")
+    }
+
+    /// The entity tag or date of `If-Range`.
+    pub fn if_range(&self) -> Option<&str> {
+        self.beside("if-range")
+    }
+
+    /// The encodings of `Accept-Encoding`.
+    pub fn accept_encoding(&self) -> Option<&str> {
+        self.beside("accept-encoding")
+    }
+
+    /// The headers of an HTTP event; none for a plain call.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.event.headers
+    }
+
+    /// A parameter of the query of an HTTP event. Of a repeated one a 2.0 event gives all values,
+    /// joined by commas, a 1.0 event the last.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.event.query.get(name).map(String::as_str)
+    }
+
+    /// The caller's JSON: the whole payload of a plain call, the body of an HTTP event.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the JSON of a `T`. The message has the place, not the text.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body()).map_err(|error| {
+            let place = format!("at line {}, column {}", error.line(), error.column());
+            Error::new(ErrorKind::Payload, format!("the payload is not the JSON wanted, {place}"))
+        })
+    }
+
+    /// The caller's bytes: the whole payload of a plain call, the (base64 decoded) body of an HTTP
+    /// event.
+    pub fn body(&self) -> Bytes {
+        match &self.event.body {
+            Some(body) => body.clone(),
+            None => self.payload.clone(),
+        }
+    }
+
+    /// The payload of the invocation as it came: of an HTTP event the event itself.
+    pub fn raw_payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The id of the invocation.
+    pub fn request_id(&self) -> &str {
+        &self.context.request_id
+    }
+
+    /// When the invocation times out.
+    pub fn deadline(&self) -> SystemTime {
+        self.context.deadline()
+    }
+
+    /// The ARN the function was invoked by.
+    pub fn invoked_function_arn(&self) -> &str {
+        &self.context.invoked_function_arn
+    }
+
+    /// The tenant of the invocation, where the function is isolated by tenants.
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.context.tenant_id.as_deref()
+    }
+
+    /// The `custom` part of the client context: what travels beside the payload of a direct call.
+    pub fn client_context(&self) -> Option<&HashMap<String, String>> {
+        self.context.client_context.as_ref().map(|context| &context.custom)
+    }
+
+    /// A value that may come in the client context or as a header. The client context counts: it is
+    /// the word of the one who called the function.
+    fn beside(&self, name: &str) -> Option<&str> {
+        self.client_context()
+            .and_then(|custom| {
+                let same = |key: &&String| key.eq_ignore_ascii_case(name);
+                custom.keys().find(same).and_then(|key| custom.get(key))
+            })
+            .map(String::as_str)
+            .or_else(|| self.event.headers.get(name).and_then(|value| value.to_str().ok()))
+    }
+}
+
+/// Without the payload and the headers, which are not ours to print.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("request_id", &self.context.request_id)
+            .field("kind", &self.event.kind)
+            .field("method", &self.event.method)
+            .field("object", &self.event.object)
+            .field("range", &self.range())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request(payload: serde_json::Value, client_context: Option<&str>) -> Request {
+        let mut http = http::Response::builder().header("lambda-runtime-deadline-ms", "123");
+        if let Some(client_context) = client_context {
+            http = http.header("lambda-runtime-client-context", client_context);
+        }
+        let (parts, ()) = http.body(()).unwrap().into_parts();
+        let context = Context::new("id", Default::default(), &parts.headers).unwrap();
+        let body = Bytes::from(payload.to_string());
+        Request::read(LambdaInvocation { parts, body, context })
+    }
+
+    #[test]
+    fn a_plain_call_is_the_callers_own_json() {
+        #[derive(serde::Deserialize)]
+        struct Rows {
+            rows: u32,
+        }
+        let context = r#"{"custom":{"range":"bytes=0-9","if-match":"\"v\""}}"#;
+        let request = request(json!({"rows": 3}), Some(context));
+        assert_eq!(request.kind(), RequestKind::Plain);
+        assert_eq!(request.object(), None);
+        assert_eq!(request.payload::<Rows>().unwrap().rows, 3);
+        assert_eq!(request.range(), Some(RangeAsk::Bounded { first: 0, last: 9 }));
+        assert_eq!(request.if_match(), Some("\"v\""));
+        let error = request.payload::<Vec<u8>>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Payload);
+    }
+
+    #[test]
+    fn the_client_context_counts_before_the_headers() {
+        let event = json!({
+            "version": "2.0", "rawPath": "/a", "requestContext": {"http": {"method": "GET"}},
+            "headers": {"Range": "bytes=5-6", "If-None-Match": "\"x\""},
+        });
+        let through_http = request(event.clone(), None);
+        assert_eq!(through_http.range(), Some(RangeAsk::Bounded { first: 5, last: 6 }));
+        let both = request(event, Some(r#"{"custom":{"Range":"bytes=1-2"}}"#));
+        assert_eq!(both.range(), Some(RangeAsk::Bounded { first: 1, last: 2 }));
+        assert_eq!(both.if_none_match(), Some("\"x\""));
+    }
+
+    #[test]
+    fn debug_shows_no_payload() {
+        let text = format!("{:?}", request(json!({"secret": "hunter2"}), None));
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! The name of a file below one directory comes in; the file as an object goes out. No name leads out
+//! of the directory, and a file that changes while it is read ends in an error.
+
+mod read;
+
+use super::{Metadata, Object, OpenError, Opening, Source, content_type};
+use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, words_of};
+use crate::version::Version;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const NO_SUCH: &str = "no such object";
+
+/// A source of the files below one directory.
+///
+/// The name of an object is its path below the directory, with `/` between the folders. A name with
+/// an empty, a `.` or a `..` segment or a NUL has no object, nor has a folder or a special file.
+/// Symbolic links are followed as long as they stay below the directory.
+///
+/// The **version** of a file is made of its size and the time of its last change, in nanoseconds.
+/// Nothing that differs between two machines with the same files is in it (no inode, no device),
+/// because every range of one object may be answered by another execution environment. So two files
+/// of one name, one size and one time count as the same: do not replace a file by another that has
+/// been given the time of the old one.
+///
+/// A file is **watched while it is read**: if its size or time is another one after the last byte than
+/// at the first, or if it ends early, the body ends with `Function.ObjectChanged`. A file that is
+/// replaced by renaming another one over it is read to its end as it was. The file system's clock
+/// limits this: a change of the same size within the same tick (some milliseconds on Linux) as the
+/// one before is not seen.
+///
+/// The directory itself is trusted: who may write into it can, in the moment between a check and the
+/// opening, put a link in the place of a folder.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// Absolute and without links, so that other such paths can be compared with it.
+    root: Arc<Path>,
+}
+
+impl Directory {
+    /// The files below this directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`], if it is no directory or cannot be read.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let unusable = |error: io::Error| {
+            let message = format!("cannot use the directory {}", path.display());
+            Error::new(ErrorKind::Setting, message).because(error)
+        };
+        let root = fs::canonicalize(path).map_err(unusable)?;
+        if !fs::metadata(&root).map_err(unusable)?.is_dir() {
+            let message = format!("{} is not a directory", path.display());
+            return Err(Error::new(ErrorKind::Setting, message));
+        }
+        Ok(Self { root: root.into() })
+    }
+}
+
+impl Source for Directory {
+    fn open<'a>(&'a self, name: &'a str) -> Opening<'a> {
+        let root = Arc::clone(&self.root);
+        let name = name.to_owned();
+        Box::pin(async move {
+            match tokio::task::spawn_blocking(move || open(&root, &name)).await {
+                Ok(opened) => opened,
+                Err(error) => Err(OpenError::Failed(
+                    Failure::new("SourceUnavailable", "opening a file did not end").because(error),
+                )),
+            }
+        })
+    }
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl State {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self { size: metadata.len(), modified: metadata.modified().ok() }
+    }
+
+    fn version(self) -> Version {
+        // Times before 1970 get numbers of their own above all others.
+        let nanoseconds = match self.modified.map(|time| time.duration_since(UNIX_EPOCH)) {
+            Some(Ok(after)) => after.as_nanos(),
+            Some(Err(before)) => u128::MAX - before.duration().as_nanos(),
+            None => 0,
+        };
+        Version::from_numbers("file", &[u128::from(self.size), nanoseconds])
+    }
+}
+
+fn open(root: &Path, name: &str) -> Result<Object, OpenError> {
+    let path = below(root, name).ok_or_else(not_found)?;
+    // Without links, as the root is: only so does the comparison say anything.
+    let path = fs::canonicalize(path).map_err(why_not)?;
+    // Asked before opening, because opening a pipe waits for its other end.
+    if !path.starts_with(root) || !fs::metadata(&path).map_err(why_not)?.is_file() {
+        return Err(not_found());
+    }
+    let file = File::open(&path).map_err(why_not)?;
+    // Asked again of what is open: from here on no name is looked up any more.
+    let found = file.metadata().map_err(why_not)?;
+    if !found.is_file() {
+        return Err(not_found());
+    }
+    let state = State::of(&found);
+    let metadata = Metadata {
+        content_type: content_type::of_name(name).to_owned(),
+        last_modified: state.modified,
+        ..Metadata::new(state.size, state.version())
+    };
+    Ok(Object::new(metadata, move |range| read::range(file, state, range)))
+}
+
+/// The path of a name that has nothing in it but plain segments.
+fn below(root: &Path, name: &str) -> Option<PathBuf> {
+    let mut path = root.to_owned();
+    for segment in name.split('/') {
+        let special = matches!(segment, "" | "." | "..") || segment.contains('\0');
+        // Separators, drives and streams of Windows; ordinary letters elsewhere.
+        let foreign = cfg!(windows) && segment.contains(['\\', ':']);
+        if special || foreign {
+            return None;
+        }
+        path.push(segment);
+    }
+    Some(path)
+}
+
+fn not_found() -> OpenError {
+    OpenError::NotFound(NO_SUCH.to_owned())
+}
+
+/// What the caller may not read, or what cannot be a file, is not there; the rest is a failure. The
+/// message has the error of the system and no path.
+fn why_not(error: io::Error) -> OpenError {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound | NotADirectory | PermissionDenied | InvalidFilename | InvalidInput => not_found(),
+        // A ring of links, for which the standard library has no stable name.
+        _ if words_of(&error).contains("symbolic link") => not_found(),
+        _ => OpenError::Failed(
+            Failure::new("SourceUnavailable", "a file cannot be opened").because(error),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
