@@ -201,7 +201,9 @@ fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Er
     };
     let kind = match error {
         InvokeWithResponseStreamError::TooManyRequestsException(throttled) => {
-            ErrorKind::Throttled { reason: throttled.reason().map(|reason| quotable(reason.as_str())) }
+            ErrorKind::Throttled {
+                reason: throttled.reason().map(|reason| quotable(reason.as_str())),
+            }
         }
         _ if status == THROTTLED || code == "EC2ThrottledException" => {
             ErrorKind::Throttled { reason: None }

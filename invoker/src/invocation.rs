@@ -109,10 +109,6 @@ impl Invocation {
         self
     }
 
-    pub(crate) fn function_name(&self) -> &str {
-        &self.function
-    }
-
     fn encoded_client_context(&self) -> Result<Option<String>, Error> {
         if self.client_context.is_empty() && self.custom.is_empty() {
             return Ok(None);
@@ -448,8 +444,7 @@ impl Events {
             FrameError::Unfinished { .. } => ErrorKind::Truncated,
             _ => ErrorKind::Corrupt,
         };
-        let message =
-            format!("the event stream broke after {} bytes of the result", self.received);
+        let message = format!("the event stream broke after {} bytes of the result", self.received);
         Error::new(kind, message).with_source(error)
     }
 

@@ -1,11 +1,34 @@
 //! Calls Lambda functions that stream their results, and gives back exactly the bytes the function
 //! meant, or a typed error.
-#![doc = ""]
 
 pub mod event_stream;
 
 mod error;
 mod invocation;
 
+mod head;
+
+mod body;
+
+mod client;
+
+mod byte_range;
+mod checksum;
+mod description;
+mod piece;
+mod progress;
+mod segment;
+
+mod download;
+
+pub use body::ResponseStream;
+pub use client::Invoker;
+pub use description::Description;
+pub use download::{
+    DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, Integrity,
+    OrderedBytes, Report, Wanted,
+};
 pub use error::{Error, ErrorKind};
+pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
+pub use progress::{Progress, Snapshot};

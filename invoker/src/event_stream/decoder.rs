@@ -185,8 +185,7 @@ impl Decoder {
         let computed = self.held.checksum(lengths.total - CHECKSUM_LEN);
         self.held.skip(PRELUDE_LEN);
         let headers = self.held.take_contiguous(lengths.headers);
-        let payload =
-            self.held.take(lengths.total - PRELUDE_LEN - lengths.headers - CHECKSUM_LEN);
+        let payload = self.held.take(lengths.total - PRELUDE_LEN - lengths.headers - CHECKSUM_LEN);
         let declared = self.held.take_u32();
         if declared != computed {
             return Err(FrameError::MessageChecksum { declared, computed });

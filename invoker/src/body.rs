@@ -1,0 +1,241 @@
+//! The events of one invocation go in; its head and its body come out, as a `Stream`, an
+//! `AsyncRead` or an `http_body::Body`.
+
+mod trailer_text;
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::error::{Error, ErrorKind};
+use crate::head::{Beginning, Head, HeadReader};
+use crate::invocation::{Begun, Events};
+
+/// The streamed result of one invocation.
+///
+/// Yields the bytes of the body as they arrive. The stream ends (`None`) only when the result is
+/// whole: `InvokeComplete` came without an error, as many bytes as the head promised were
+/// delivered, and nothing followed. Every other end is an `Err`, and the last item.
+///
+/// There is no buffer beyond one frame and one read of the socket: a reader that does not read
+/// holds the function back.
+///
+/// # Cancel safety
+///
+/// Dropping it ends the connection. The invocation itself runs on to its end and is billed: the
+/// service does not cancel functions.
+pub struct ResponseStream {
+    events: Events,
+    begun: Begun,
+    head: Option<Head>,
+    /// Body bytes that came with the head.
+    first: Bytes,
+    /// What the head promised, in bytes.
+    promised: Option<u64>,
+    delivered: u64,
+    recent: trailer_text::Recent,
+    ended: bool,
+    /// The rest of a slice that did not fit into the buffer of an `AsyncRead`.
+    unread: Bytes,
+}
+
+impl ResponseStream {
+    /// Waits until it is certain whether there is a head.
+    pub(crate) async fn begin(begun: Begun, mut events: Events) -> Result<Self, Error> {
+        let mut reader = HeadReader::default();
+        let (head, first) = loop {
+            let payload = std::future::poll_fn(|cx| events.poll_payload(cx)).await;
+            let beginning = match payload {
+                Some(payload) => payload.and_then(|bytes| reader.push(bytes)),
+                None => Ok(Beginning::Body(reader.finish())),
+            };
+            match beginning.map_err(|error| error.with_request_id(begun.request_id.as_deref()))? {
+                Beginning::Undecided => {}
+                Beginning::Head(head, first) => break (Some(head), first),
+                Beginning::Body(first) => break (None, first),
+            }
+        };
+        // These two speak of a body without having one (RFC 9110, sections 15.3.5 and 15.4.5).
+        let has_body = |head: &&Head| !matches!(head.status, 204 | 304);
+        let promised = head.as_ref().filter(has_body).and_then(Head::content_length);
+        Ok(Self {
+            events,
+            begun,
+            head,
+            first,
+            promised,
+            delivered: 0,
+            recent: trailer_text::Recent::default(),
+            ended: false,
+            unread: Bytes::new(),
+        })
+    }
+
+    /// What the function promised before its body; `None` if it sent no head.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// The version of the function that answers: `$LATEST` or a number.
+    pub fn executed_version(&self) -> Option<&str> {
+        self.begun.executed_version.as_deref()
+    }
+
+    /// The service's id of this invocation.
+    pub fn request_id(&self) -> Option<&str> {
+        self.begun.request_id.as_deref()
+    }
+
+    /// The length of the body that the head promised, in bytes.
+    pub fn promised_len(&self) -> Option<u64> {
+        self.promised
+    }
+
+    /// The last 4 KB of the function's log, once the stream has ended well and if they were asked
+    /// for.
+    pub fn log_tail(&self) -> Option<&Bytes> {
+        self.events.completion()?.log_tail.as_ref()
+    }
+
+    /// The next bytes of the body, never empty; `None` when the result is whole.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the result from being whole; after it there are no more items.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no byte is lost when the future is dropped.
+    pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
+        std::future::poll_fn(|cx| self.poll_body(cx)).await
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let next = if self.first.is_empty() {
+            ready!(self.events.poll_payload(cx))
+        } else {
+            Some(Ok(std::mem::take(&mut self.first)))
+        };
+        let checked = match next {
+            Some(Ok(bytes)) => Some(self.check(bytes)),
+            Some(Err(error)) => Some(Err(error)),
+            None => self.check_end().err().map(Err),
+        };
+        self.ended = !matches!(checked, Some(Ok(_)));
+        Poll::Ready(checked.map(|item| {
+            item.map_err(|error| error.with_request_id(self.begun.request_id.as_deref()))
+        }))
+    }
+
+    /// Lets bytes of the body through, or says why they are none.
+    fn check(&mut self, bytes: Bytes) -> Result<Bytes, Error> {
+        let delivered = self.delivered + bytes.len() as u64;
+        match self.promised {
+            Some(promised) if delivered > promised => {
+                let excess = &bytes[(promised - self.delivered) as usize..];
+                let error = trailer_text::at_start(excess).unwrap_or_else(|| {
+                    let message = format!(
+                        "the function sent more than the {promised} bytes that its head promised"
+                    );
+                    Error::new(ErrorKind::Inconsistent, message)
+                });
+                return Err(error);
+            }
+            Some(_) => {}
+            None => {
+                if let Some(error) = trailer_text::at_start(&bytes) {
+                    return Err(error);
+                }
+            }
+        }
+        self.delivered = delivered;
+        self.recent.push(&bytes);
+        Ok(bytes)
+    }
+
+    fn check_end(&self) -> Result<(), Error> {
+        match self.promised {
+            Some(promised) if promised == self.delivered => Ok(()),
+            Some(promised) => Err(self.recent.at_end().unwrap_or_else(|| {
+                let message = format!(
+                    "the body ended at {} of the {promised} bytes that its head promised",
+                    self.delivered
+                );
+                Error::new(ErrorKind::Truncated, message)
+            })),
+            None => self.recent.at_end().map_or(Ok(()), Err),
+        }
+    }
+}
+
+impl std::fmt::Debug for ResponseStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseStream")
+            .field("request_id", &self.begun.request_id)
+            .field("executed_version", &self.begun.executed_version)
+            .field("head", &self.head)
+            .field("promised", &self.promised)
+            .field("delivered", &self.delivered)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for ResponseStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_body(cx)
+    }
+}
+
+impl http_body::Body for ResponseStream {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
+        self.poll_body(cx).map(|item| item.map(|bytes| bytes.map(http_body::Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self.promised {
+            Some(promised) => http_body::SizeHint::with_exact(promised - self.delivered),
+            None => http_body::SizeHint::default(),
+        }
+    }
+}
+
+impl AsyncRead for ResponseStream {
+    /// The end of the file is the proven end; every other end is an error whose
+    /// [`get_ref`](std::io::Error::get_ref) is an [`Error`].
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.unread.is_empty() {
+            match ready!(self.poll_body(cx)) {
+                Some(Ok(bytes)) => self.unread = bytes,
+                Some(Err(error)) => return Poll::Ready(Err(std::io::Error::other(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let len = self.unread.len().min(buf.remaining());
+        buf.put_slice(&self.unread[..len]);
+        self.unread.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}

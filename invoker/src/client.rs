@@ -1,0 +1,58 @@
+//! A configured SDK client goes in; streamed results and downloads come out.
+
+use crate::body::ResponseStream;
+use crate::error::Error;
+use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
+
+/// Calls streaming functions. Cheap to clone; clones share the SDK client's connections.
+#[derive(Clone, Debug)]
+pub struct Invoker {
+    client: aws_sdk_lambda::Client,
+    timeouts: Timeouts,
+}
+
+impl Invoker {
+    /// Calls through `client`, with its credentials, region, endpoint, HTTP client and retries.
+    pub fn new(client: aws_sdk_lambda::Client) -> Self {
+        Self { client, timeouts: Timeouts::default() }
+    }
+
+    /// Waits in silence no longer than this.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Calls a function once and returns as soon as its answer has begun.
+    ///
+    /// The SDK repeats the call as its client is configured to, until an answer begins; nothing is
+    /// repeated after that.
+    ///
+    /// # Errors
+    ///
+    /// The service refused, could not be reached or was silent; the function failed before its
+    /// first byte; its head is malformed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up waiting. A function that was started runs to its end and is
+    /// billed.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
+        self.call(&invocation, SdkRetries::AsConfigured).await
+    }
+
+    /// One call that nobody repeats.
+    pub(crate) async fn call_once(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
+        self.call(invocation, SdkRetries::Off).await
+    }
+
+    async fn call(
+        &self,
+        invocation: &Invocation,
+        retries: SdkRetries,
+    ) -> Result<ResponseStream, Error> {
+        let (begun, events) =
+            invocation::call(&self.client, invocation, self.timeouts, retries).await?;
+        ResponseStream::begin(begun, events).await
+    }
+}

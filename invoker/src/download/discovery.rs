@@ -1,0 +1,143 @@
+//! The wanted bytes go in; what there is comes out: an object with its version and its first
+//! segment already begun, or a plain stream. One invocation serves as both question and answer.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::plan::Wanted;
+use crate::body::ResponseStream;
+use crate::byte_range::{self, ContentRange};
+use crate::error::{Error, ErrorKind};
+use crate::head::Head;
+use crate::piece::Version;
+use crate::segment::{self, Asking, Segment};
+
+/// What a function has to give.
+pub(super) enum Found {
+    /// An object that can be asked for by ranges.
+    Object(Box<Object>),
+    /// A stream to be read to its end.
+    Plain(ResponseStream),
+}
+
+/// An object, and how far its download has begun.
+pub(super) struct Object {
+    pub(super) version: Arc<Version>,
+    /// The wanted bytes, clipped to the object.
+    pub(super) wanted: Range<u64>,
+    /// The first of them, already on their way; `None` where the size had to be asked for first.
+    pub(super) first: Option<Segment>,
+    pub(super) head: Head,
+    /// The version of the function that answered: `$LATEST` or a number.
+    pub(super) executed_version: Option<String>,
+}
+
+/// Asks for the first `segment_size` wanted bytes and learns from the answer what there is.
+pub(super) async fn discover(
+    asking: &Arc<Asking>,
+    wanted: &Wanted,
+    segment_size: u64,
+) -> Result<Found, Error> {
+    // A suffix has no offset before the size is known: ask for its last byte, then plan.
+    let header = match wanted.start() {
+        Some(start) => byte_range::header(&(start..first_end(wanted, start, segment_size))),
+        None => "bytes=-1".to_owned(),
+    };
+    let invocation = asking.invocation.clone().custom("range", header);
+    let answer = match asking.call(&invocation).await {
+        Ok(answer) => answer,
+        Err(error) => return empty_or_error(asking, wanted, error).await,
+    };
+    let Some(head) = answer.head().cloned() else {
+        return plain(answer, wanted);
+    };
+    let part = head.header("content-range").and_then(ContentRange::parse);
+    let (given, size) = match part {
+        Some(ContentRange::Part { range, size: Some(size) }) if head.status == 206 => (range, size),
+        _ => return plain(answer, wanted),
+    };
+    let request_id = answer.request_id().map(str::to_owned);
+    let found = object(asking, wanted, segment_size, answer, head, given, size);
+    found.map_err(|error| error.with_request_id(request_id.as_deref()))
+}
+
+fn object(
+    asking: &Arc<Asking>,
+    wanted: &Wanted,
+    segment_size: u64,
+    answer: ResponseStream,
+    head: Head,
+    given: Range<u64>,
+    size: u64,
+) -> Result<Found, Error> {
+    let Some(clipped) = wanted.of(size) else {
+        return Err(nothing_there(size));
+    };
+    let expected = match wanted.start() {
+        Some(start) => start..first_end(wanted, start, segment_size).min(size),
+        None => size - 1..size,
+    };
+    if given != expected || head.content_length() != Some(given.end - given.start) {
+        let message = format!(
+            "bytes {}..{} of {size} were asked first, the function gave {}..{} and promised {}",
+            expected.start,
+            expected.end,
+            given.start,
+            given.end,
+            head.content_length().map_or("no length".to_owned(), |len| len.to_string())
+        );
+        return Err(Error::new(ErrorKind::Inconsistent, message));
+    }
+    let Some(version) = segment::version(&head, size, answer.executed_version()) else {
+        if given == clipped {
+            // All of it in one answer: there is nothing to splice, and no version needed for it.
+            return Ok(Found::Plain(answer));
+        }
+        let message = "the function serves ranges without a strong etag, so the parts could be of \
+                       different versions: fetch it without segments";
+        return Err(Error::new(ErrorKind::Inconsistent, message));
+    };
+    let version = Arc::new(version);
+    let executed_version = answer.executed_version().map(str::to_owned);
+    let first = (given == clipped || wanted.start().is_some())
+        .then(|| Segment::begun(Arc::clone(asking), Arc::clone(&version), given, answer));
+    let object = Object { version, wanted: clipped, first, head, executed_version };
+    Ok(Found::Object(Box::new(object)))
+}
+
+/// Where the first segment ends, as far as that is known before the size is.
+fn first_end(wanted: &Wanted, start: u64, segment_size: u64) -> u64 {
+    let end = start.saturating_add(segment_size);
+    match wanted {
+        Wanted::Range(range) => end.min(range.end),
+        _ => end,
+    }
+}
+
+/// An answer that is no range of an object.
+fn plain(answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
+    if *wanted == Wanted::All {
+        return Ok(Found::Plain(answer));
+    }
+    let status = answer.head().map_or(200, |head| head.status);
+    let message = "the function does not serve ranges of this result: ask for all of it";
+    Err(Error::new(ErrorKind::Answer { status }, message).with_request_id(answer.request_id()))
+}
+
+/// An empty object has no first byte, so a function refuses to give its range (416). Asking for it
+/// without one tells the rest.
+async fn empty_or_error(
+    asking: &Arc<Asking>,
+    wanted: &Wanted,
+    error: Error,
+) -> Result<Found, Error> {
+    if *error.kind() != (ErrorKind::Answer { status: 416 }) || *wanted != Wanted::All {
+        return Err(error);
+    }
+    asking.call(&asking.invocation).await.map(Found::Plain)
+}
+
+fn nothing_there(size: u64) -> Error {
+    let message = format!("no byte of the range exists: the object has {size} bytes");
+    Error::new(ErrorKind::Answer { status: 416 }, message)
+}

@@ -1,0 +1,182 @@
+//! Segments of one version go in, fetched side by side; their bytes come out in the order of the
+//! object, in bounded memory.
+//!
+//! Order is by construction: a queue of started segments, delivered from the front. A segment is
+//! started only when its whole length fits into the memory budget, so none ever waits for a slow
+//! reader (it would be billed while it waits, and might be killed for it). Memory is at most the
+//! budget and, for each segment in flight, its largest frame and one read of its socket.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::Settings;
+use super::discovery::Object;
+use super::plan;
+use crate::checksum::Joined;
+use crate::error::{Error, ErrorKind};
+use crate::piece::{Piece, Version};
+use crate::segment::{Asking, Segment};
+
+/// What a segment sends to its place in the queue.
+enum Arrived {
+    Piece(Piece),
+    /// The whole range was sent; this is its sum.
+    Whole {
+        sum: u64,
+    },
+    Failed(Error),
+}
+
+/// A started segment: what has arrived of it and was not delivered yet.
+struct Started {
+    range: Range<u64>,
+    /// Its channel takes as many pieces as the segment has bytes, so a segment never waits here;
+    /// what bounds it is `memory`.
+    arrived: mpsc::Receiver<Arrived>,
+    /// The budget of the bytes that were not delivered yet.
+    memory: OwnedSemaphorePermit,
+}
+
+/// Delivers the wanted bytes of one version in order.
+pub(super) struct InOrder {
+    version: Arc<Version>,
+    wanted: Range<u64>,
+    /// The offset of the next byte to deliver.
+    next: u64,
+    starting: mpsc::Receiver<Started>,
+    front: Option<Started>,
+    joined: Joined,
+    /// Owns the task that starts segments, which owns theirs: dropped, all of them end.
+    _starter: JoinSet<()>,
+}
+
+impl InOrder {
+    pub(super) fn start(asking: Arc<Asking>, object: Object, settings: &Settings) -> Self {
+        let Object { version, wanted, first, .. } = object;
+        let (queue, starting) = mpsc::channel(settings.in_flight);
+        let starter = Starter {
+            asking,
+            version: Arc::clone(&version),
+            budget: Arc::new(Semaphore::new(settings.memory_limit)),
+            in_flight: Arc::new(Semaphore::new(settings.in_flight)),
+            queue,
+            segments: JoinSet::new(),
+        };
+        let planned = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
+        let rest = plan::segments(planned..wanted.end, settings.segment_size);
+        let mut _starter = JoinSet::new();
+        _starter.spawn(starter.run(first, rest));
+        let next = wanted.start;
+        let joined = Joined::from(next);
+        Self { version, wanted, next, starting, front: None, joined, _starter }
+    }
+
+    /// The next bytes; `None` after the last of the wanted ones, each proven to be in its place.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if self.front.is_none() {
+                self.front = self.starting.recv().await;
+            }
+            let Some(front) = &mut self.front else {
+                if self.next != self.wanted.end {
+                    return Err(lost(self.next));
+                }
+                return Ok(None);
+            };
+            match front.arrived.recv().await {
+                Some(Arrived::Piece(piece)) => {
+                    let bytes = piece.into_bytes(&self.version, self.next)?;
+                    self.next += bytes.len() as u64;
+                    // The budget is given back as the bytes are.
+                    drop(front.memory.split(bytes.len()));
+                    return Ok(Some(bytes));
+                }
+                Some(Arrived::Whole { sum }) => {
+                    let range = front.range.clone();
+                    if self.next != range.end {
+                        return Err(lost(self.next));
+                    }
+                    self.joined.add(range.start, sum, range.end - range.start);
+                    self.front = None;
+                }
+                Some(Arrived::Failed(error)) => return Err(error),
+                None => return Err(lost(self.next)),
+            }
+        }
+    }
+
+    /// CRC-64/NVME of all wanted bytes, once they are delivered.
+    pub(super) fn sum(&self) -> u64 {
+        self.joined.value()
+    }
+}
+
+/// Starts segments in order, as memory and slots become free.
+struct Starter {
+    asking: Arc<Asking>,
+    version: Arc<Version>,
+    /// Bytes that may be held for the reader.
+    budget: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
+    queue: mpsc::Sender<Started>,
+    segments: JoinSet<()>,
+}
+
+impl Starter {
+    async fn run(mut self, first: Option<Segment>, rest: impl Iterator<Item = Range<u64>>) {
+        if let Some(first) = first
+            && self.start(first.range(), Some(first)).await.is_none()
+        {
+            return;
+        }
+        for range in rest {
+            if self.start(range, None).await.is_none() {
+                return;
+            }
+            while self.segments.try_join_next().is_some() {}
+        }
+        while self.segments.join_next().await.is_some() {}
+    }
+
+    /// `None` when nobody reads any more.
+    async fn start(&mut self, range: Range<u64>, begun: Option<Segment>) -> Option<()> {
+        let len = range.end - range.start;
+        // The settings keep a segment within the budget, and the budget within a u32 of bytes.
+        let permits = u32::try_from(len).ok()?;
+        let memory = Arc::clone(&self.budget).acquire_many_owned(permits).await.ok()?;
+        let slot = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        let segment = begun.unwrap_or_else(|| {
+            Segment::new(Arc::clone(&self.asking), Arc::clone(&self.version), range.clone())
+        });
+        // One place for each byte and one for the end: no piece is smaller than a byte.
+        let (sender, arrived) = mpsc::channel(permits as usize + 1);
+        self.segments.spawn(async move {
+            fetch(segment, sender).await;
+            drop(slot);
+        });
+        self.queue.send(Started { range, arrived, memory }).await.ok()
+    }
+}
+
+async fn fetch(mut segment: Segment, sender: mpsc::Sender<Arrived>) {
+    loop {
+        let arrived = match segment.next().await {
+            Ok(Some(piece)) => Arrived::Piece(piece),
+            Ok(None) => Arrived::Whole { sum: segment.sum().value() },
+            Err(error) => Arrived::Failed(error),
+        };
+        let more = matches!(arrived, Arrived::Piece(_));
+        if sender.send(arrived).await.is_err() || !more {
+            return;
+        }
+    }
+}
+
+/// The queue ended early. Only a task that panicked ends so.
+fn lost(at: u64) -> Error {
+    Error::new(ErrorKind::Truncated, format!("the segments ended at offset {at}"))
+}

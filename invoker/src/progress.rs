@@ -1,0 +1,163 @@
+//! What happens in a download is counted here while it happens, and can be looked at from outside.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::description::Description;
+
+/// Stands for "not known yet" in a counter.
+const UNKNOWN: u64 = u64::MAX;
+
+/// The counters of one download; clones look at the same ones.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Counters {
+    began: Instant,
+    wanted: AtomicU64,
+    received: AtomicU64,
+    refetched: AtomicU64,
+    first_byte_micros: AtomicU64,
+    last_byte_micros: AtomicU64,
+    segments: AtomicU64,
+    in_flight: AtomicU64,
+    in_flight_max: AtomicU64,
+    retries: AtomicU64,
+    throttles: AtomicU64,
+    description: OnceLock<Description>,
+}
+
+/// The counters of a download at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Time since the download began.
+    pub elapsed: Duration,
+    /// From the beginning to the first byte of the body.
+    pub first_byte: Option<Duration>,
+    /// How many bytes are wanted; `None` while that is not known, and for plain streams.
+    pub wanted_bytes: Option<u64>,
+    /// Bytes received, each counted once.
+    pub bytes: u64,
+    /// Bytes received again after a failure.
+    pub refetched_bytes: u64,
+    /// Segments started, or plain streams.
+    pub segments: u64,
+    /// Segments started and not finished now.
+    pub in_flight: u64,
+    /// The most there were at once.
+    pub in_flight_max: u64,
+    /// Invocations repeated after a failure.
+    pub retries: u64,
+    /// Invocations that the service had no capacity for.
+    pub throttles: u64,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        let counters = Counters {
+            began: Instant::now(),
+            wanted: AtomicU64::new(UNKNOWN),
+            received: zero(),
+            refetched: zero(),
+            first_byte_micros: AtomicU64::new(UNKNOWN),
+            last_byte_micros: zero(),
+            segments: zero(),
+            in_flight: zero(),
+            in_flight_max: zero(),
+            retries: zero(),
+            throttles: zero(),
+            description: OnceLock::new(),
+        };
+        Self { counters: Arc::new(counters) }
+    }
+
+    /// The counters now. They are read one after the other, not all at one instant.
+    pub fn snapshot(&self) -> Snapshot {
+        let counters = &*self.counters;
+        let known = |counter: &AtomicU64| Some(counter.load(Relaxed)).filter(|&n| n != UNKNOWN);
+        Snapshot {
+            elapsed: counters.began.elapsed(),
+            first_byte: known(&counters.first_byte_micros).map(Duration::from_micros),
+            wanted_bytes: known(&counters.wanted),
+            bytes: counters.received.load(Relaxed),
+            refetched_bytes: counters.refetched.load(Relaxed),
+            segments: counters.segments.load(Relaxed),
+            in_flight: counters.in_flight.load(Relaxed),
+            in_flight_max: counters.in_flight_max.load(Relaxed),
+            retries: counters.retries.load(Relaxed),
+            throttles: counters.throttles.load(Relaxed),
+        }
+    }
+
+    /// What the first answer told of the result, once there is one.
+    pub fn description(&self) -> Option<&Description> {
+        self.counters.description.get()
+    }
+
+    pub(crate) fn describe(&self, description: Description) {
+        // There is one first answer.
+        let _ = self.counters.description.set(description);
+    }
+
+    pub(crate) fn wants(&self, bytes: u64) {
+        self.counters.wanted.store(bytes, Relaxed);
+    }
+
+    pub(crate) fn received(&self, bytes: u64) {
+        let counters = &*self.counters;
+        let now = self.micros();
+        counters.received.fetch_add(bytes, Relaxed);
+        counters.last_byte_micros.store(now, Relaxed);
+        let _ = counters.first_byte_micros.compare_exchange(UNKNOWN, now, Relaxed, Relaxed);
+    }
+
+    pub(crate) fn refetched(&self, bytes: u64) {
+        self.counters.refetched.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn retried(&self) {
+        self.counters.retries.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn throttled(&self) {
+        self.counters.throttles.fetch_add(1, Relaxed);
+    }
+
+    /// How long no byte has been received, from the beginning at first.
+    pub(crate) fn since_byte(&self) -> Duration {
+        let last = self.counters.last_byte_micros.load(Relaxed);
+        Duration::from_micros(self.micros().saturating_sub(last))
+    }
+
+    /// Counts a segment as in flight until the guard is dropped.
+    pub(crate) fn start_segment(&self) -> InFlight {
+        let counters = &*self.counters;
+        counters.segments.fetch_add(1, Relaxed);
+        let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
+        counters.in_flight_max.fetch_max(now, Relaxed);
+        InFlight { counters: Arc::clone(&self.counters) }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.counters.began.elapsed().as_micros()).unwrap_or(UNKNOWN - 1)
+    }
+}
+
+/// One segment in flight.
+pub(crate) struct InFlight {
+    counters: Arc<Counters>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.counters.in_flight.fetch_sub(1, Relaxed);
+    }
+}
