@@ -1,6 +1,7 @@
 //! Folders made for the moment come in; no name may lead out of them, no change may go unseen.
 
 use super::*;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use std::io::Write;
 use tempfile::TempDir;
