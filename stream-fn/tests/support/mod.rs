@@ -2,6 +2,9 @@
 //! and tells, byte by byte, what the function answered. Written by hand on sockets, so that nothing
 //! between the function's writes and the test tidies them up.
 
+// Each test binary uses its share of this.
+#![allow(dead_code)]
+
 use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -16,13 +19,13 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fails a test instead of letting it hang.
-pub async fn soon<T>(wait: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, wait).await.expect("nothing happened for too long")
 }
 
 /// What the API does with an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// Reads it to its end and accepts it.
     Accept,
     /// Accepts it before reading it, as some emulators do.
@@ -33,17 +36,17 @@ pub enum Reply {
     Close,
 }
 
-pub struct Invocation {
-    pub id: String,
-    pub payload: String,
-    pub headers: Vec<(&'static str, String)>,
-    pub deadline_ms: u64,
-    pub reply: Reply,
+pub(crate) struct Invocation {
+    pub(crate) id: String,
+    pub(crate) payload: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) deadline_ms: u64,
+    pub(crate) reply: Reply,
 }
 
 impl Invocation {
     /// With a deadline far away.
-    pub fn new(id: &str, payload: impl ToString) -> Self {
+    pub(crate) fn new(id: &str, payload: impl ToString) -> Self {
         Self {
             id: id.to_owned(),
             payload: payload.to_string(),
@@ -54,13 +57,13 @@ impl Invocation {
     }
 }
 
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
 /// What is seen of an answer, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// The request line and headers, and whatever else the first read of the socket gave.
     Request { path: String, headers: Vec<(String, String)>, first_read: Vec<u8> },
     /// One HTTP chunk; the whole body if it is not chunked.
@@ -73,34 +76,34 @@ pub enum Seen {
 
 /// An answer as a whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-    pub first_read: Vec<u8>,
-    pub http_chunks: Vec<Vec<u8>>,
+pub(crate) struct Answer {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) first_read: Vec<u8>,
+    pub(crate) http_chunks: Vec<Vec<u8>>,
     /// `None` if the connection broke.
-    pub trailers: Option<Vec<(String, String)>>,
+    pub(crate) trailers: Option<Vec<(String, String)>>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn trailer(&self, name: &str) -> Option<&str> {
+    pub(crate) fn trailer(&self, name: &str) -> Option<&str> {
         let trailers = self.trailers.as_ref().expect("the answer must end");
         trailers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The head's JSON and the bytes after the eight NULs.
-    pub fn split(&self) -> (serde_json::Value, Vec<u8>) {
+    pub(crate) fn split(&self) -> (serde_json::Value, Vec<u8>) {
         let all = self.http_chunks.concat();
         let end = all.windows(8).position(|bytes| bytes == [0; 8]).expect("there must be a head");
         (serde_json::from_slice(&all[..end]).unwrap(), all[end + 8..].to_vec())
     }
 
     /// The error that the trailers tell, decoded.
-    pub fn error(&self) -> Option<serde_json::Value> {
+    pub(crate) fn error(&self) -> Option<serde_json::Value> {
         use base64::Engine;
         let body = self.trailer("lambda-runtime-function-error-body")?;
         let json = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
@@ -109,14 +112,14 @@ impl Answer {
 }
 
 /// One answer while it arrives.
-pub struct Watching(mpsc::Receiver<Seen>);
+pub(crate) struct Watching(mpsc::Receiver<Seen>);
 
 impl Watching {
-    pub async fn next(&mut self) -> Seen {
+    pub(crate) async fn next(&mut self) -> Seen {
         soon(self.0.recv()).await.expect("the answer has ended")
     }
 
-    pub async fn whole(mut self) -> Answer {
+    pub(crate) async fn whole(mut self) -> Answer {
         let Seen::Request { path, headers, first_read } = self.next().await else {
             panic!("an answer begins with a request")
         };
@@ -133,7 +136,7 @@ impl Watching {
     }
 }
 
-pub struct RuntimeApi {
+pub(crate) struct RuntimeApi {
     address: String,
     invocations: mpsc::Sender<Invocation>,
     answers: Answers,
@@ -152,7 +155,7 @@ struct Shared {
 }
 
 impl RuntimeApi {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (invocations, waiting) = mpsc::channel(64);
@@ -175,7 +178,7 @@ impl RuntimeApi {
     }
 
     /// The command, told where this API is.
-    pub fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("AWS_LAMBDA_RUNTIME_API", &self.address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "function")
@@ -187,12 +190,12 @@ impl RuntimeApi {
     }
 
     /// The ready function, with a source.
-    pub fn ready_function(&self, source: &str) -> Child {
+    pub(crate) fn ready_function(&self, source: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
         self.environment(command.env("STREAM_FN_SOURCE", source)).spawn().unwrap()
     }
 
-    pub async fn invoke(&self, invocation: Invocation) -> Watching {
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Watching {
         let (seen, watching) = mpsc::channel(4096);
         let reply = (invocation.reply, seen);
         self.answers.lock().unwrap().insert(invocation.id.clone(), reply);
@@ -201,7 +204,7 @@ impl RuntimeApi {
     }
 
     /// Waits until this many workers ask for an invocation.
-    pub async fn polled_by(&self, workers: usize) {
+    pub(crate) async fn polled_by(&self, workers: usize) {
         let mut polling = self.polling.clone();
         soon(polling.wait_for(|now| *now == workers)).await.unwrap();
     }
