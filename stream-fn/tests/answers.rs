@@ -69,8 +69,7 @@ async fn handle(request: Request) -> Result<Response, BoxError> {
         "writer-panic" => Response::writer(|mut writer| async move {
             writer.write_all(b"one").await?;
             tokio::task::yield_now().await;
-            None::<()>.expect("on purpose");
-            io::Result::Ok(())
+            fall()
         }),
         "short" => Response::stream(one()).content_length(4),
         "long" => Response::stream(one()).content_length(2),
@@ -97,6 +96,10 @@ async fn handle(request: Request) -> Result<Response, BoxError> {
         "stuck-handler" => std::future::pending().await,
         other => return Err(format!("no case {other}").into()),
     })
+}
+
+fn fall() -> io::Result<()> {
+    panic!("on purpose")
 }
 
 /// Waits for a word from the test.
