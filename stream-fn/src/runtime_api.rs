@@ -45,6 +45,9 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invoca
 /// of what the graceful shutdown of a sandbox is given (300 to 500 ms).
 const DEADLINE_MARGIN: Duration = Duration::from_millis(300);
 
+/// The margin is never more than this share of the time there is: one tenth.
+const DEADLINE_MARGIN_SHARE: u32 = 10;
+
 /// Polls for invocations until the Runtime API is gone. `now` is the clock of the deadlines.
 pub(crate) async fn run<F, W, E>(
     environment: Environment,
@@ -174,7 +177,8 @@ fn echo(headers: &HeaderMap) -> Option<HeaderValue> {
 /// of 1970, and a real deadline that has passed ends the sandbox without our doing.
 fn until(now: SystemTime, deadline: SystemTime) -> Option<Instant> {
     let left = deadline.duration_since(now).ok()?;
-    Instant::now().checked_add(left.saturating_sub(DEADLINE_MARGIN))
+    let margin = DEADLINE_MARGIN.min(left / DEADLINE_MARGIN_SHARE);
+    Instant::now().checked_add(left - margin)
 }
 
 #[cfg(test)]
@@ -185,8 +189,9 @@ mod tests {
     async fn deadlines_leave_a_margin_and_the_past_is_none() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         assert_eq!(until(now, now - Duration::from_secs(1)), None);
-        assert_eq!(until(now, now + Duration::from_millis(10)), Some(Instant::now()));
-        let second = Duration::from_secs(1);
-        assert_eq!(until(now, now + second), Some(Instant::now() + second - DEADLINE_MARGIN));
+        for (left, used) in [(0, 0), (10, 9), (1_000, 900), (3_000, 2_700), (900_000, 899_700)] {
+            let until = until(now, now + Duration::from_millis(left));
+            assert_eq!(until, Some(Instant::now() + Duration::from_millis(used)), "{left} ms");
+        }
     }
 }

@@ -5,7 +5,7 @@ mod read;
 
 use super::{Metadata, Object, OpenError, Opening, Source, content_type};
 use crate::error::{Error, ErrorKind};
-use crate::failure::{Failure, words_of};
+use crate::failure::Failure;
 use crate::version::Version;
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +14,14 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const NO_SUCH: &str = "no such object";
+
+/// A ring of links: `ELOOP`, for which the standard library has no stable kind. From each system's
+/// `errno.h`; where it is neither of these, such a name is a failure instead of a 404.
+const TOO_MANY_LINKS: Option<i32> = match () {
+    _ if cfg!(any(target_os = "linux", target_os = "android")) => Some(40),
+    _ if cfg!(any(target_vendor = "apple", target_os = "freebsd")) => Some(62),
+    _ => None,
+};
 
 /// A source of the files below one directory.
 ///
@@ -148,8 +156,9 @@ fn why_not(error: io::Error) -> OpenError {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied};
     match error.kind() {
         NotFound | NotADirectory | PermissionDenied | InvalidFilename | InvalidInput => not_found(),
-        // A ring of links, for which the standard library has no stable name.
-        _ if words_of(&error).contains("symbolic link") => not_found(),
+        _ if error.raw_os_error().is_some() && error.raw_os_error() == TOO_MANY_LINKS => {
+            not_found()
+        }
         _ => OpenError::Failed(
             Failure::new("SourceUnavailable", "a file cannot be opened").because(error),
         ),

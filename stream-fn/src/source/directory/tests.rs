@@ -3,7 +3,9 @@
 use super::*;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use proptest::prelude::*;
 use std::io::Write;
+use std::path::Component;
 use tempfile::TempDir;
 
 /// Nothing here may be found by any name.
@@ -184,5 +186,18 @@ fn a_root_must_be_a_directory() {
     for path in ["missing", "secret"] {
         let error = Directory::new(outer.path().join(path)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Setting);
+    }
+}
+
+proptest! {
+    /// Whatever is asked for, its path is the root and plain segments, or there is none.
+    #[test]
+    fn a_path_only_goes_down(name in "[./\\\\a%2eE:~\\x00 ]{0,12}|(\\.\\./|a/|/|\\./|\\PC/){0,6}\\PC{0,4}") {
+        let root = Path::new("/root");
+        if let Some(path) = below(root, &name) {
+            let mut down = path.strip_prefix(root).unwrap().components().peekable();
+            prop_assert!(down.peek().is_some());
+            prop_assert!(down.all(|component| matches!(component, Component::Normal(_))));
+        }
     }
 }
