@@ -125,3 +125,18 @@ async fn the_watch_ends_with_the_body() {
     watch.ended().await;
     assert!(sent.await.unwrap().1.is_none());
 }
+
+/// A body that stops at any byte before its end is never a clean end.
+#[tokio::test]
+async fn no_truncation_is_silent() {
+    const WHOLE: &str = "0123456789";
+    for cut in 0..WHOLE.len() {
+        for split in 0..=cut {
+            let items = vec![Ok(&WHOLE[..split]), Ok(&WHOLE[split..cut])];
+            let (body, _watch) = body(of(items), Some(WHOLE.len() as u64));
+            let (data, trailers) = frames(body).await;
+            assert_eq!(data.concat(), [HEAD, &WHOLE.as_bytes()[..cut]].concat());
+            assert_eq!(trailers.as_deref(), Some("Function.BodyTooShort"), "{cut}");
+        }
+    }
+}
