@@ -139,7 +139,8 @@ impl ResponseStream {
         match self.promised {
             Some(promised) if delivered > promised => {
                 let excess = &bytes[(promised - self.delivered) as usize..];
-                let error = trailer_text::at_start(excess).unwrap_or_else(|| {
+                let text = trailer_text::at_start(&bytes);
+                let error = text.or_else(|| trailer_text::at_start(excess)).unwrap_or_else(|| {
                     let message = format!(
                         "the function sent more than the {promised} bytes that its head promised"
                     );

@@ -78,10 +78,10 @@ struct Settings {
 }
 
 impl Invoker {
-    /// Fetches the object called `name` from `function`: the payload is an HTTP API 2.0 event,
-    /// `GET /name`.
-    pub fn object(&self, function: impl Into<String>, name: &str) -> Download {
-        self.download(Invocation::new(function).payload(event::for_object(name)))
+    /// Fetches the object called `name` from a function: the payload is an HTTP API 2.0 event,
+    /// `GET /name`. The function is a name, or an [`Invocation`] with more settings than that.
+    pub fn object(&self, function: impl Into<Invocation>, name: &str) -> Download {
+        self.download(function.into().payload(event::for_object(name)))
     }
 
     /// Fetches the result of `invocation`.
@@ -183,7 +183,13 @@ impl Download {
     /// started run to their end and are billed.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Report, Error> {
         let writer = FileWriter::create(path.as_ref()).await?;
-        let (asking, found, settings) = self.discover().await?;
+        let (asking, found, settings) = match self.discover().await {
+            Ok(discovered) => discovered,
+            Err(error) => {
+                writer.abandon().await;
+                return Err(error);
+            }
+        };
         let check = Check::of(&found, &asking.progress);
         let integrity = writer.write(&asking, found, &settings, |sum| check.integrity(sum)).await?;
         let snapshot = asking.progress.snapshot();
@@ -354,6 +360,7 @@ pub struct OrderedBytes {
     report: Option<Report>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for a download")]
 enum Inner {
     Plain {
         stream: ResponseStream,

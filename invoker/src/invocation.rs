@@ -136,6 +136,18 @@ impl Invocation {
     }
 }
 
+impl From<&str> for Invocation {
+    fn from(function: &str) -> Self {
+        Self::new(function)
+    }
+}
+
+impl From<String> for Invocation {
+    fn from(function: String) -> Self {
+        Self::new(function)
+    }
+}
+
 impl std::fmt::Debug for Invocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Invocation")

@@ -1,5 +1,12 @@
 //! Calls Lambda functions that stream their results, and gives back exactly the bytes the function
 //! meant, or a typed error.
+//!
+//! The floors, from the socket up: [`event_stream`] makes intact frames of bytes; an invocation
+//! makes payload and a certain outcome of frames; the head is read off the payload; what is left
+//! is the body, a [`ResponseStream`]. A segment holds such bodies to one range of one version, and
+//! a [`Download`] joins segments, into a file or in order.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 pub mod event_stream;
 

@@ -13,6 +13,7 @@ use crate::piece::Version;
 use crate::segment::{self, Asking, Segment};
 
 /// What a function has to give.
+#[expect(clippy::large_enum_variant, reason = "there is one for a download")]
 pub(super) enum Found {
     /// An object that can be asked for by ranges.
     Object(Box<Object>),

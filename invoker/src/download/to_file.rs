@@ -63,8 +63,7 @@ impl FileWriter {
                 Ok(accepted)
             }
             Err(Stopped::Failed(error)) => {
-                // What the thread says now is not what stopped the download.
-                let _ = self.close().await;
+                self.abandon().await;
                 Err(error)
             }
             Err(Stopped::WriterGone) => Err(match self.close().await {
@@ -72,6 +71,12 @@ impl FileWriter {
                 Ok(_) => Error::new(ErrorKind::LocalFile, "the file was closed too early"),
             }),
         }
+    }
+
+    /// Removes the part file.
+    pub(super) async fn abandon(self) {
+        // What the thread says now is not what stopped the download.
+        let _ = self.close().await;
     }
 
     /// Ends the thread; the part file, or what kept it from being written.
