@@ -79,7 +79,7 @@ pub(crate) fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Whole,
-    Part(Range<u64>),
+    Segment(Range<u64>),
     NotModified,
     PreconditionFailed,
     Unsatisfiable,
@@ -99,13 +99,13 @@ fn judge(ask: &Ask, metadata: &Metadata) -> Verdict {
     // named there.
     let same = ask.if_range.as_deref().is_none_or(|condition| is_same(condition, metadata));
     match ask.range {
-        Some(range) if ask.method == Method::GET && same => part(range, metadata.size),
+        Some(range) if ask.method == Method::GET && same => segment(range, metadata.size),
         _ => Verdict::Whole,
     }
 }
 
-fn part(range: RangeAsk, size: u64) -> Verdict {
-    range.within(size).map_or(Verdict::Unsatisfiable, Verdict::Part)
+fn segment(range: RangeAsk, size: u64) -> Verdict {
+    range.within(size).map_or(Verdict::Unsatisfiable, Verdict::Segment)
 }
 
 /// `If-Range` has one entity tag, or the very date of `Last-Modified`.
@@ -143,7 +143,7 @@ fn of_object(
             return refused(headers, StatusCode::RANGE_NOT_SATISFIABLE, &message);
         }
         Verdict::Whole => (status, 0..size),
-        Verdict::Part(range) => {
+        Verdict::Segment(range) => {
             headers.insert(CONTENT_RANGE, numbers(content_range(&range, size))?);
             (StatusCode::PARTIAL_CONTENT, range)
         }
