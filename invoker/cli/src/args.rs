@@ -1,0 +1,306 @@
+//! What was typed goes in; what is meant comes out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use invoker::Wanted;
+
+/// Fetches streamed results of AWS Lambda functions: whole, in bounded memory, past the 6 MB and
+/// the 2 MB/s of a single answer.
+#[derive(Debug, Parser)]
+#[command(name = "invoker", version, propagate_version = true, max_term_width = 100)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch one result into a file.
+    #[command(after_help = GET_EXAMPLES)]
+    Get(Get),
+    /// Fetch one result to stdout, in order.
+    #[command(after_help = CAT_EXAMPLES)]
+    Cat(Cat),
+    /// Tell what a function has to give, with one invocation that gives one byte.
+    Inspect(Inspect),
+    /// Run the Lambda service on loopback, in the foreground.
+    #[command(after_help = LOCAL_EXAMPLES)]
+    Local(Local),
+    /// The function behind `local:`; its environment says what it serves.
+    #[command(name = FUNCTION_COMMAND, hide = true)]
+    Function,
+}
+
+/// How this program starts itself as the function behind `local:`.
+pub(crate) const FUNCTION_COMMAND: &str = "serve-function";
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  invoker get local: 256MiB -o out.bin       a pattern object, no account needed
+  invoker get local:DIR FILE -o copy         a real file, through the whole wire protocol
+  invoker get files 2026/data.parquet        an object of the function `files`
+  invoker get report:live -p '{\"year\": 2026}' -o report.csv";
+
+const CAT_EXAMPLES: &str = "\
+Examples:
+  invoker cat rows -p '{\"rows\": 1000}' | jq .
+  invoker cat files logs.zst | zstd -d | grep ERROR";
+
+const LOCAL_EXAMPLES: &str = "\
+Examples:
+  invoker local --function 'rows=target/release/examples/sqlite_rows'
+  invoker get --endpoint-url http://127.0.0.1:PORT rows -o rows.ndjson";
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Where the result goes; `-` is stdout [default: the object's own name, in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    #[command(flatten)]
+    question: Question,
+    #[command(flatten)]
+    transfer: Transfer,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Cat {
+    pub(crate) fn into_get(self) -> Get {
+        let Self { question, transfer, connection } = self;
+        Get { question, transfer, connection, output: Some(PathBuf::from("-")) }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Plan with segments of this size
+    #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
+    pub(crate) segment_size: u64,
+    /// Plan with this many segments in flight
+    #[arg(long, value_name = "N", default_value_t = invoker::DEFAULT_IN_FLIGHT, value_parser = count)]
+    pub(crate) in_flight: usize,
+}
+
+/// Who is asked, and for what.
+#[derive(Debug, Args)]
+pub(crate) struct Question {
+    /// A name, `name:qualifier`, an ARN; or `local:DIR` and `local:`, a function of our own here
+    pub(crate) function: String,
+    /// The name of an object that the function has
+    #[arg(conflicts_with = "payload")]
+    pub(crate) object: Option<String>,
+    /// The event for the function, in place of an object's name: JSON, `@FILE`, or `-` for stdin
+    #[arg(short, long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub(crate) payload: Option<String>,
+    /// The version or alias of the function
+    #[arg(long, value_name = "NAME")]
+    pub(crate) qualifier: Option<String>,
+    /// The tenant, for functions with tenant isolation
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant_id: Option<String>,
+}
+
+/// How the result is fetched.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transfer")]
+pub(crate) struct Transfer {
+    /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH, as in HTTP
+    #[arg(long, value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: Option<Wanted>,
+    /// Bytes of one segment
+    #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
+    pub(crate) segment_size: u64,
+    /// The most segments at once
+    #[arg(long, value_name = "N", default_value_t = invoker::DEFAULT_IN_FLIGHT, value_parser = count)]
+    pub(crate) in_flight: usize,
+    /// One stream, as the service sends it: 2 MB/s after the first 6 MB
+    #[arg(long)]
+    pub(crate) no_segments: bool,
+    /// Bytes held for a slow reader of stdout
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(crate) memory_limit: u64,
+    /// How many failures of one segment are followed by another try
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
+    /// Give up when the first byte takes longer than this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) first_byte_timeout: Duration,
+    /// Give up when nothing arrives for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) idle_timeout: Duration,
+    /// Write what was done, or why it failed, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// How the service is reached. What is not given here comes from the AWS environment variables and
+/// configuration files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Another endpoint than that of the region, such as one of `invoker local`
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The AWS region
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// The profile of the AWS configuration files
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Local {
+    /// A function: its name and the command line of its process (repeat for more)
+    #[arg(long = "function", value_name = "NAME=COMMAND", required = true, value_parser = named_command)]
+    pub(crate) functions: Vec<(String, String)>,
+    /// The address to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// The limits of the service: bandwidth, sizes, concurrency
+    #[arg(long, value_enum, default_value_t = Limits::Aws)]
+    pub(crate) limits: Limits,
+    /// End an invocation after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// The most environments of one function at once
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count)]
+    pub(crate) concurrency: usize,
+    /// Leave out what the functions write to stdout and stderr
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Limits {
+    /// As the service documents them
+    Aws,
+    /// None
+    Off,
+}
+
+/// Why there is no command to run.
+pub(crate) enum Parsed {
+    /// Help, the version or a mistake was printed.
+    Printed(ExitCode),
+}
+
+/// Reads the command line.
+pub(crate) fn parse() -> Result<Command, Parsed> {
+    match Line::try_parse() {
+        Ok(line) => Ok(line.command),
+        Err(error) => {
+            // Help goes to stdout, mistakes to stderr; nothing can be done if neither works.
+            let _ = error.print();
+            let code = if error.use_stderr() { crate::report::USAGE } else { 0 };
+            Err(Parsed::Printed(ExitCode::from(code)))
+        }
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
+        _ => Err("a size is a number above 0 and a unit, such as 5MiB, 64KiB or 5000000".into()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("a whole number above 0 is needed".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>().ok();
+    number
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a number of seconds above 0 is needed, such as 30 or 0.5".into())
+}
+
+fn range(text: &str) -> Result<Wanted, String> {
+    let digits =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+    let parsed = text.split_once('-').and_then(|(first, last)| {
+        Some(match (first, last) {
+            ("", length) => Wanted::Last(digits(length)?),
+            (first, "") => Wanted::From(digits(first)?),
+            (first, last) => Wanted::Range(digits(first)?..digits(last)?.checked_add(1)?),
+        })
+    });
+    match parsed {
+        Some(Wanted::Range(range)) if range.is_empty() => {
+            Err("the last byte of a range cannot be before its first".into())
+        }
+        Some(Wanted::Last(0)) => Err("a range of the last 0 bytes is none".into()),
+        Some(wanted) => Ok(wanted),
+        None => Err("a range is FIRST-LAST, FIRST- or -LENGTH, counted from 0".into()),
+    }
+}
+
+fn named_command(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, command)) if !name.is_empty() && !command.trim().is_empty() => {
+            Ok((name.to_owned(), command.to_owned()))
+        }
+        _ => Err("a function is NAME=COMMAND, such as rows=target/release/rows".into()),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:0") };
+    with_port.parse().map_err(|_| "an address is IP:PORT, such as 127.0.0.1:9000".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_read_or_refused() {
+        assert_eq!(size("5MiB"), Ok(5 << 20));
+        assert_eq!(size("5MB"), Ok(5_000_000));
+        assert_eq!(size("17"), Ok(17));
+        assert!(size("0").is_err() && size("five").is_err() && size("-1").is_err());
+        assert_eq!(range("0-4"), Ok(Wanted::Range(0..5)));
+        assert_eq!(range("7-"), Ok(Wanted::From(7)));
+        assert_eq!(range("-7"), Ok(Wanted::Last(7)));
+        for wrong in ["", "-", "5", "4-3", "a-b", "-0", "+1-2", "0-18446744073709551615"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(seconds("0").is_err() && seconds("-1").is_err() && seconds("inf").is_err());
+        assert!(named_command("f=cmd --a=b").is_ok_and(|(name, _)| name == "f"));
+        assert!(named_command("=cmd").is_err() && named_command("f").is_err());
+        assert!(address("127.0.0.1").is_ok_and(|a| a.port() == 0) && address("x:1").is_err());
+    }
+}

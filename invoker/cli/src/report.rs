@@ -1,0 +1,195 @@
+//! How it ended goes in; the exit code, the line on stderr and the JSON report come out.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use invoker::{Error, ErrorKind, Integrity, Progress, Report};
+
+/// A mistake in what was typed.
+pub(crate) const USAGE: u8 = 2;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What was asked cannot be done as it was typed.
+    Usage(String),
+    /// The configuration lacks something.
+    Configuration(String),
+    /// A local file or process.
+    File { what: String, error: std::io::Error },
+    /// A call or a download.
+    Invoker(Error),
+    /// The reader of stdout has gone.
+    BrokenPipe,
+    /// A signal: the code that a shell gives it.
+    Signal { code: u8 },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Invoker(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn file(what: impl Into<String>, error: std::io::Error) -> Self {
+        Self::File { what: what.into(), error }
+    }
+
+    /// The one place that says what a failure is for a shell. The table stands in the README.
+    fn exit_code(&self) -> u8 {
+        let kind = match self {
+            Self::Usage(_) => return USAGE,
+            Self::Configuration(_) => return 253,
+            Self::File { .. } => return 9,
+            Self::BrokenPipe => return 141,
+            Self::Signal { code } => return *code,
+            Self::Invoker(error) => error.kind(),
+        };
+        match kind {
+            ErrorKind::InvalidInput => USAGE,
+            ErrorKind::Function { .. } | ErrorKind::Answer { .. } => 3,
+            ErrorKind::Truncated => 4,
+            ErrorKind::Corrupt | ErrorKind::Inconsistent => 5,
+            ErrorKind::Changed => 6,
+            ErrorKind::TimedOut => 7,
+            ErrorKind::LocalFile => 9,
+            ErrorKind::Configuration => 253,
+            ErrorKind::Refused { .. } | ErrorKind::Throttled { .. } | ErrorKind::NotEventStream => {
+                254
+            }
+            // The endpoint is not there, or a kind that this program does not know yet.
+            _ => 1,
+        }
+    }
+
+    fn kind_name(&self) -> String {
+        match self {
+            Self::Usage(_) => "Usage".into(),
+            Self::Configuration(_) => "Configuration".into(),
+            Self::File { .. } => "LocalFile".into(),
+            Self::BrokenPipe => "BrokenPipe".into(),
+            Self::Signal { .. } => "Signal".into(),
+            // The name of the variant, without its fields.
+            Self::Invoker(error) => {
+                let debug = format!("{:?}", error.kind());
+                debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+            }
+        }
+    }
+
+    /// What happened and why, in one line.
+    fn message(&self) -> String {
+        match self {
+            Self::Usage(message) | Self::Configuration(message) => message.clone(),
+            Self::File { what, error } => format!("{what}: {error}"),
+            Self::BrokenPipe => "the reader of stdout has gone".into(),
+            Self::Signal { code } => format!("interrupted by signal {}", code - 128),
+            Self::Invoker(error) => {
+                let mut message = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    message = format!("{message}: {cause}");
+                    source = cause.source();
+                }
+                match error.request_id() {
+                    Some(id) => format!("{message} (request {id})"),
+                    None => message,
+                }
+            }
+        }
+    }
+
+    /// What the user can do, where that is not in the message.
+    fn hint(&self) -> Option<&'static str> {
+        let Self::Invoker(error) = self else { return None };
+        Some(match error.kind() {
+            ErrorKind::Unreachable => "check --endpoint-url, --region and the network",
+            ErrorKind::NotEventStream => "check --endpoint-url",
+            ErrorKind::TimedOut => "--first-byte-timeout and --idle-timeout allow longer waits",
+            ErrorKind::Throttled { .. } => "try a smaller --in-flight, or later",
+            ErrorKind::Changed => "start again to get the new version",
+            ErrorKind::Refused { code, .. } => match code.as_str() {
+                "ResourceNotFoundException" => {
+                    "check the function's name, --qualifier and --region"
+                }
+                "AccessDeniedException" => "the caller needs lambda:InvokeFunction on it",
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// Says on stderr what failed; the exit code for it.
+pub(crate) fn failed(failure: &Failure) -> ExitCode {
+    // A reader who has gone, as `head` does, has all it wanted.
+    if !matches!(failure, Failure::BrokenPipe) {
+        eprint!("invoker: {}", failure.message());
+        match failure.hint() {
+            Some(hint) => eprintln!("; {hint}"),
+            None => eprintln!(),
+        }
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+/// Writes the JSON report of a download, whole or not.
+pub(crate) fn write(
+    path: &Path,
+    function: &str,
+    object: Option<&str>,
+    progress: &Progress,
+    outcome: Result<&Report, &Failure>,
+) -> Result<(), Failure> {
+    let counted = outcome.map_or_else(|_| progress.snapshot(), |report| report.snapshot);
+    let description = progress.description();
+    let millis = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    let integrity = match outcome {
+        Ok(report) => match &report.integrity {
+            Integrity::Verified { algorithm } => {
+                serde_json::json!({"status": "verified", "algorithm": algorithm, "reason": null})
+            }
+            Integrity::NotVerified { reason } => {
+                serde_json::json!({"status": "not-verified", "algorithm": null, "reason": reason})
+            }
+            _ => serde_json::json!({"status": "not-verified", "algorithm": null, "reason": null}),
+        },
+        Err(_) => serde_json::json!({
+            "status": "not-verified", "algorithm": null, "reason": "the result is not whole"
+        }),
+    };
+    let error = outcome.err().map(
+        |failure| serde_json::json!({"kind": failure.kind_name(), "message": failure.message()}),
+    );
+    let seconds = counted.elapsed.as_secs_f64();
+    let report = serde_json::json!({
+        "function": function,
+        "object": object,
+        "etag": description.and_then(|description| description.etag.as_deref()),
+        "executed_version": description.and_then(|description| description.executed_version.as_deref()),
+        "bytes": counted.bytes,
+        "elapsed_ms": millis(counted.elapsed),
+        "ttfb_ms": counted.first_byte.map(millis),
+        "bytes_per_second": if seconds > 0.0 { counted.bytes as f64 / seconds } else { 0.0 },
+        "segments": counted.segments,
+        "in_flight_max": counted.in_flight_max,
+        "retries": counted.retries,
+        "throttles": counted.throttles,
+        "hedges": 0,
+        "refetched_bytes": counted.refetched_bytes,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "integrity": integrity,
+        "error": error,
+    });
+    std::fs::write(path, format!("{report:#}\n"))
+        .map_err(|error| Failure::file(format!("cannot write {}", path.display()), error))
+}
+
+/// The most memory this process has had resident, where the system tells it as Linux does.
+fn peak_rss_bytes() -> Option<u64> {
+    const KIB: u64 = 1024;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * KIB)
+}

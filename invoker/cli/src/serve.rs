@@ -1,0 +1,50 @@
+//! `local`: functions and limits go in; the Lambda service on loopback runs until a signal. And
+//! the function behind `local:`, which is this program again, in a process of its own.
+
+use std::io::Write;
+
+use local_lambda::{Function, LocalLambda, Logs};
+
+use crate::args::{Limits, Local};
+use crate::report::Failure;
+use crate::signals;
+
+/// Runs the service in the foreground.
+pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
+    let limits = match arguments.limits {
+        Limits::Aws => local_lambda::Limits::aws(),
+        Limits::Off => local_lambda::Limits::off(),
+    };
+    let logs = if arguments.quiet { Logs::Discard } else { Logs::Stderr };
+    let mut builder = LocalLambda::builder().listen(arguments.listen).limits(limits).logs(logs);
+    for (name, command) in arguments.functions {
+        let function = Function::from_command_line(&name, &command)
+            .map_err(|error| Failure::Usage(format!("--function {name}={command}: {error}")))?
+            .timeout(arguments.timeout)
+            .concurrency(arguments.concurrency);
+        builder = builder.function(function);
+    }
+    let listen = arguments.listen;
+    let local = builder.start().await.map_err(|error| {
+        Failure::file(format!("cannot serve on {listen}"), std::io::Error::other(error))
+    })?;
+    let line = format!("listening on {}\n", local.endpoint_url());
+    let mut stdout = std::io::stdout().lock();
+    let said = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    drop(stdout);
+    said.map_err(|error| Failure::file("cannot say on stdout where the service is", error))?;
+
+    let failure = signals::interrupted().await;
+    local.shutdown().await;
+    Err(failure)
+}
+
+/// Runs the function that its environment describes, as the ready function `stream-fn` does.
+pub(crate) async fn function() -> Result<(), Failure> {
+    let setting = std::env::var("STREAM_FN_SOURCE").unwrap_or_default();
+    let source = stream_fn::source::parse(&setting)
+        .map_err(|error| Failure::Usage(format!("STREAM_FN_SOURCE={setting}: {error}")))?;
+    stream_fn::serve(source)
+        .await
+        .map_err(|error| Failure::file("the function cannot run", std::io::Error::other(error)))
+}

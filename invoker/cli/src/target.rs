@@ -1,0 +1,222 @@
+//! The name of a function and connection settings go in; a client that can call it comes out. For
+//! `local:` the service and the function are started as well.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use invoker::{Download, Invoker, Timeouts};
+use local_lambda::{Function, Limits, LocalLambda, Logs};
+
+use crate::args::{Connection, FUNCTION_COMMAND, Question};
+use crate::fetch::invocation;
+use crate::report::Failure;
+
+/// What a name begins with that means a function here.
+const LOCAL: &str = "local:";
+
+/// The name under which the function of `local:` runs.
+const LOCAL_FUNCTION: &str = "local";
+
+/// The region of a service on loopback, where any will do.
+const LOOPBACK_REGION: &str = "us-east-1";
+
+/// A function that can be called.
+pub(crate) struct Target {
+    client: aws_sdk_lambda::Client,
+    function: String,
+    /// The service behind `local:`; it ends when it is dropped.
+    local: Option<LocalLambda>,
+}
+
+impl Target {
+    /// Finds out how to call `function`; calls nothing.
+    pub(crate) async fn find(
+        function: &str,
+        connection: &Connection,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
+        if let Some(folder) = function.strip_prefix(LOCAL) {
+            return Self::start_local(folder, connection).await;
+        }
+        let config = configuration(connection, quiet).await?;
+        let client = aws_sdk_lambda::Client::new(&config);
+        Ok(Self { client, function: function.to_owned(), local: None })
+    }
+
+    /// The download that `question` asks for.
+    pub(crate) fn download(
+        &self,
+        question: &Question,
+        payload: Option<Vec<u8>>,
+        timeouts: Timeouts,
+    ) -> Download {
+        let invoker = Invoker::new(self.client.clone()).timeouts(timeouts);
+        let invocation = invocation(question, &self.function, payload);
+        match &question.object {
+            Some(name) => invoker.object(invocation, name),
+            None => invoker.download(invocation),
+        }
+    }
+
+    /// Ends the function and the service of `local:`.
+    pub(crate) async fn close(self) {
+        if let Some(local) = self.local {
+            local.shutdown().await;
+        }
+    }
+
+    async fn start_local(folder: &str, connection: &Connection) -> Result<Self, Failure> {
+        if connection.endpoint_url.is_some() {
+            let message = "local: brings its own endpoint: leave --endpoint-url out";
+            return Err(Failure::Usage(message.into()));
+        }
+        let source = match folder {
+            "" => "pattern".to_owned(),
+            folder if Path::new(folder).is_dir() => format!("directory:{folder}"),
+            folder => return Err(Failure::Usage(format!("{LOCAL}{folder}: no such folder"))),
+        };
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::file("cannot find this program's own file", error))?;
+        let function = Function::new(LOCAL_FUNCTION, program)
+            .arg(FUNCTION_COMMAND)
+            .env("STREAM_FN_SOURCE", source);
+        let local = LocalLambda::builder()
+            .function(function)
+            .limits(Limits::aws())
+            .logs(Logs::Stderr)
+            .start()
+            .await
+            .map_err(|error| {
+                Failure::file("cannot start the local service", std::io::Error::other(error))
+            })?;
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client())
+            .region(Region::from_static(LOOPBACK_REGION))
+            .credentials_provider(SharedCredentialsProvider::new(placeholder()))
+            .endpoint_url(local.endpoint_url())
+            .build();
+        let client = aws_sdk_lambda::Client::new(&config);
+        Ok(Self { client, function: LOCAL_FUNCTION.to_owned(), local: Some(local) })
+    }
+}
+
+/// The SDK's usual chains for region and credentials, looked through before anything is called, so
+/// that a gap in them is named as such.
+async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig, Failure> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &connection.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &connection.endpoint_url {
+        checked(url)?;
+        loader = loader.endpoint_url(url);
+    }
+    let loaded = loader.load().await;
+    let loopback = connection.endpoint_url.as_deref().is_some_and(is_loopback)
+        || loaded.endpoint_url().is_some_and(is_loopback)
+        || std::env::var("AWS_ENDPOINT_URL_LAMBDA").is_ok_and(|url| is_loopback(&url));
+
+    let mut config = loaded.clone().into_builder();
+    if loaded.region().is_none() {
+        if !loopback {
+            let message = "no region: set --region, AWS_REGION, or a profile that has one";
+            return Err(Failure::Configuration(message.into()));
+        }
+        config = config.region(Region::from_static(LOOPBACK_REGION));
+    }
+    let found = match loaded.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map(drop).map_err(|e| root(&e)),
+        None => Err("no provider".to_owned()),
+    };
+    if let Err(why) = found {
+        if !loopback {
+            let message = format!(
+                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE or \
+                 --profile, or sign in with the AWS CLI ({why})"
+            );
+            return Err(Failure::Configuration(message));
+        }
+        if !quiet {
+            eprintln!("invoker: no credentials found; the endpoint is on loopback, so any will do");
+        }
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(placeholder())));
+    }
+    Ok(config.build())
+}
+
+/// TLS by rustls with ring: it needs no other compiler than that for C, and builds in seconds.
+fn http_client() -> aws_sdk_lambda::config::SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https()
+}
+
+/// For a service on loopback that checks no signatures.
+fn placeholder() -> Credentials {
+    Credentials::new("local", "local", None, None, "placeholder for a service on loopback")
+}
+
+fn checked(url: &str) -> Result<(), Failure> {
+    if host(url).is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "--endpoint-url {url}: an URL such as http://127.0.0.1:9000 is needed"
+    )))
+}
+
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    match host(url) {
+        Some("localhost") => true,
+        Some(host) => host.parse().is_ok_and(|ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.is_loopback() || ip == Ipv4Addr::UNSPECIFIED,
+            IpAddr::V6(ip) => ip.is_loopback(),
+        }),
+        None => false,
+    }
+}
+
+/// The innermost reason: the outer ones say in each layer's words that there are no credentials.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_rest() {
+        for url in
+            ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:80/", "https://127.9.9.9"]
+        {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in
+            ["https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com", "127.0.0.1"]
+        {
+            assert!(!is_loopback(url), "{url}");
+        }
+        assert!(checked("ftp://x").is_err() && checked("http://").is_err());
+    }
+}
