@@ -1,0 +1,44 @@
+//! The body of what callers are answered: in, whole bytes, or frames as they are made; out, an HTTP
+//! body.
+
+use aws_smithy_eventstream::error::Error;
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use http_body_util::{Either, Full};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+
+/// A whole body, or one of frames.
+pub(crate) type AnswerBody = Either<Full<Bytes>, Frames>;
+
+/// Encoded frames that wait for the caller's connection. One, because the connection has a buffer of
+/// its own: what waits anywhere keeps the function from being stopped.
+const FRAMES_AHEAD: usize = 1;
+
+/// A body that ends when its sender is dropped.
+pub(crate) struct Frames(mpsc::Receiver<Result<Bytes, Error>>);
+
+/// A body of frames and where they go in.
+pub(crate) fn frames() -> (mpsc::Sender<Result<Bytes, Error>>, AnswerBody) {
+    let (sender, receiver) = mpsc::channel(FRAMES_AHEAD);
+    (sender, AnswerBody::Right(Frames(receiver)))
+}
+
+/// A whole body.
+pub(crate) fn whole(bytes: Bytes) -> AnswerBody {
+    AnswerBody::Left(Full::new(bytes))
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let next = ready!(self.0.poll_recv(cx));
+        Poll::Ready(next.map(|encoded| encoded.map(Frame::data)))
+    }
+}

@@ -1,0 +1,60 @@
+//! One accepted socket: in, bytes of HTTP/1.1; out, a future that answers them with bounded buffers
+//! until the peer leaves. The caller owns the future, and so the connection.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// The most bytes read or written ahead on one connection. It bounds a frame's payload too, because
+/// what one read brings is one frame. Large enough that system calls do not dominate, small enough
+/// that a hundred connections stay under a dozen MiB.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// The kernel's buffer of one direction of one connection. Loopback would grow it to several MiB, and
+/// a function could run that far ahead of a caller that does not read.
+const SOCKET_BYTES: u32 = 256 * 1024;
+/// Connections the kernel holds until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// Binds a listener whose connections have small buffers in the kernel.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_recv_buffer_size(SOCKET_BYTES)?;
+    socket.set_send_buffer_size(SOCKET_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Answers one connection with `answer` until either side closes it.
+pub(crate) async fn serve<A, F, B>(stream: TcpStream, answer: A)
+where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
+{
+    // Without it the last small frame waits for the peer's delayed acknowledgement, about 40 ms.
+    if stream.set_nodelay(true).is_err() {
+        return; // the peer is gone already
+    }
+    let service = service_fn(|request| {
+        let answered = answer(request);
+        async move { Ok::<_, Infallible>(answered.await) }
+    });
+    let served = http1::Builder::new()
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(err) = served {
+        // Peers may leave at any time: what that means is known where the body is read.
+        tracing::debug!(%err, "connection ended early");
+    }
+}

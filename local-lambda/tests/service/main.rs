@@ -1,0 +1,6 @@
+//! The public face of the service, with real functions in real processes: in, calls of the official
+//! SDK and bare HTTP; out, what the service itself would answer.
+
+mod support;
+
+mod streaming;
