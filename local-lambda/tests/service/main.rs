@@ -4,3 +4,13 @@
 mod support;
 
 mod streaming;
+
+mod invoke;
+
+mod endings;
+
+mod refusals;
+
+mod environments;
+
+mod pace;
