@@ -48,5 +48,5 @@ pub use limits::{
     Limits, PAYLOAD_BYTES, Pace, REFILL_BYTES, REFILL_EVERY, STREAMED_RESPONSE_BYTES,
 };
 pub use local_lambda::{Builder, LocalLambda, REGION_DEFAULT};
-pub use log_tail::Logs;
+pub use log_tail::{EachLine, Logs};
 pub use stats::Stats;

@@ -39,8 +39,11 @@ pub enum Logs {
     Discard,
     /// To a function that gets the name of the Lambda function and one line with its line feed. It is
     /// called on the runtime's threads and must not block.
-    Each(Arc<dyn Fn(&str, &[u8]) + Send + Sync>),
+    Each(Arc<EachLine>),
 }
+
+/// Takes the name of a Lambda function and one line of its log.
+pub type EachLine = dyn Fn(&str, &[u8]) + Send + Sync;
 
 impl fmt::Debug for Logs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

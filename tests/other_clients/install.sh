@@ -1,0 +1,14 @@
+#!/bin/sh
+# Installs the SDKs that tests/other_clients.rs streams with, into target/other-clients: boto3 into a
+# virtual environment, @aws-sdk/client-lambda as package-lock.json has it. Run it again at will.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+into=$here/../../target/other-clients
+mkdir -p "$into/node"
+
+python3 -m venv "$into/python"
+"$into/python/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --requirement "$here/requirements.txt"
+
+cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$into/node/"
+npm ci --prefix "$into/node" --no-audit --no-fund --loglevel=error
