@@ -1,6 +1,8 @@
 //! A function on bare sockets that does what no runtime would: in, an event whose `do` names a
 //! behaviour (or the variable `INIT` one at start); out, that behaviour.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a function prints its log")]
+
 use serde_json::{Value, json};
 use std::env;
 use std::io::{BufRead as _, BufReader, Error, Read as _, Result, Write as _};

@@ -61,12 +61,12 @@ impl Environment {
         let child = command(function, version, &surroundings.region, address, &log)?.spawn()?;
         let group = ProcessGroup::of(&child)?;
         let desk = Arc::new(Desk::new(function.concurrent_invocations));
-        let api = Arc::new(RuntimeApi {
-            desk: Arc::clone(&desk),
-            log: Arc::clone(&log),
-            function: Arc::clone(function),
-            version: version.into(),
-        });
+        let api = Arc::new(RuntimeApi::new(
+            Arc::clone(&desk),
+            Arc::clone(&log),
+            Arc::clone(function),
+            version.into(),
+        ));
         let (exited, exit) = watch::channel(None);
         surroundings.counters.environment_started();
         let counters = Arc::clone(&surroundings.counters);
@@ -150,12 +150,20 @@ async fn supervise(
     // been given away yet: numbers are handed out in a circle.
     group.signal(Signal::KILL);
     exited.send_replace(Some(status.unwrap_or_default()));
-    // The last words may still be in the sockets: accepted ones, and those that wait to be.
-    while let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        connections.spawn(serve(stream));
+    // The last words may still be in the sockets: accepted ones, and those that wait to be. The kernel
+    // is asked for these directly, because the runtime may not have heard of them yet.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok(stream) = listener.accept().and_then(|(stream, _)| nonblocking(stream)) {
+            connections.spawn(serve(stream));
+        }
     }
     while connections.join_next().await.is_some() {}
-    api.desk.close().await;
+    api.finish().await;
+}
+
+fn nonblocking(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 fn command(

@@ -15,9 +15,11 @@ use desk::{Desk, Unclaimed};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// The largest error report taken from a runtime, in bytes: that of a buffered response.
 const REPORT_BYTES_MAX: usize = crate::limits::BUFFERED_RESPONSE_BYTES as usize;
@@ -32,33 +34,64 @@ pub(crate) struct RuntimeApi {
     pub(crate) log: Arc<LogTail>,
     pub(crate) function: Arc<Function>,
     pub(crate) version: String,
+    /// What runtimes post, being read. It outlives its connection: a process may end the moment it
+    /// wrote its last byte, and the server drops an answer under way when the peer is gone.
+    posts: Mutex<JoinSet<()>>,
 }
 
 type Reply = Response<Full<Bytes>>;
+type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 impl RuntimeApi {
-    /// Answers one request of the function's process.
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        log: Arc<LogTail>,
+        function: Arc<Function>,
+        version: String,
+    ) -> Self {
+        Self { desk, log, function, version, posts: Mutex::default() }
+    }
+
+    /// Returns when everything is read that was posted. The process must be gone.
+    pub(crate) async fn finish(&self) {
+        let mut posts = std::mem::take(&mut *self.posts());
+        while posts.join_next().await.is_some() {}
+        self.desk.close().await;
+    }
+
+    /// Answers one request of the function's process. What it posts is being read when this returns,
+    /// not only when the future is first polled: the server may never come to that if the peer wrote
+    /// everything and left.
+    pub(crate) fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answering {
         let path = request.uri().path().to_owned();
         let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let desk = Arc::clone(&self.desk);
         match (request.method(), segments.as_slice()) {
-            (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.next().await,
+            (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => {
+                Box::pin(async move { self.next().await })
+            }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-                self.response(id, request).await
+                self.read(response(desk, (*id).into(), request))
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-                self.error(id, request).await
+                self.read(error(desk, (*id).into(), request))
             }
             (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-                self.init_error(request).await
+                self.read(init_error(desk, request))
             }
-            (&Method::POST, ["2020-01-01", "extension", "register"]) => self.register(&request),
+            (&Method::POST, ["2020-01-01", "extension", "register"]) => {
+                at_once(self.register(&request))
+            }
             // Extensions are told of the end by a signal; other events are not sent.
             (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
-                std::future::pending().await
+                Box::pin(std::future::pending())
             }
-            (&Method::POST, ["2020-01-01", "extension", "init" | "exit", "error"]) => accepted(),
-            _ => status(StatusCode::NOT_FOUND, Bytes::from_static(b"404 page not found\n")),
+            (&Method::POST, ["2020-01-01", "extension", "init" | "exit", "error"]) => {
+                at_once(accepted())
+            }
+            _ => {
+                at_once(status(StatusCode::NOT_FOUND, Bytes::from_static(b"404 page not found\n")))
+            }
         }
     }
 
@@ -92,91 +125,18 @@ impl RuntimeApi {
         reply
     }
 
-    async fn response(&self, id: &str, request: Request<Incoming>) -> Reply {
-        if let Some(mode) = request.headers().get(RESPONSE_MODE)
-            && mode != "streaming"
-        {
-            return refusal(
-                StatusCode::BAD_REQUEST,
-                "InvalidFunctionResponseMode",
-                "Invalid function response mode",
-            );
-        }
-        let claim = match self.desk.claim(id) {
-            Ok(claim) => claim,
-            Err(unclaimed) => return unclaimed_reply(unclaimed),
-        };
-        // False once nobody takes the answer. The body is read to its end all the same: to close the
-        // connection on a runtime that did nothing wrong would end it.
-        let mut taken = claim.send(Answer::Begin).await;
-        let mut body = request.into_body();
-        let mut trailers = None;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else {
-                // Dropping the claim tells the relay that the body was cut.
-                return refusal(
-                    StatusCode::BAD_REQUEST,
-                    "TruncatedHTTPRequest",
-                    "HTTP request detected as truncated",
-                );
-            };
-            match frame.into_data() {
-                Ok(data) if taken && !data.is_empty() => {
-                    taken = claim.send(Answer::Data(data)).await;
-                }
-                Ok(_) if !taken && self.desk.is_expired(id) => return expired(),
-                Ok(_) => {}
-                Err(frame) => trailers = frame.into_trailers().ok(),
-            }
-        }
-        if self.desk.is_expired(id) {
-            return expired();
-        }
-        let ending = trailers.as_ref().and_then(reported).unwrap_or(Ending::Complete);
-        let (verdict, decided) = oneshot::channel();
-        let answers = claim.settle();
-        // An error reported meanwhile, or an overflow, may have ended the answers: then nobody decides.
-        let _ = answers.send(Answer::End { ending, verdict }).await;
-        match decided.await {
-            Ok(Verdict::TooLarge { limit }) => too_large(limit),
-            Ok(Verdict::Accepted) | Err(_) => accepted(),
-        }
+    /// Reads a post to its end, whatever becomes of its connection.
+    fn read(&self, post: impl Future<Output = Reply> + Send + 'static) -> Answering {
+        let (reply, read) = oneshot::channel();
+        let mut posts = self.posts();
+        while posts.try_join_next().is_some() {}
+        posts.spawn(async move { drop(reply.send(post.await)) });
+        // It fails only if the environment is being dropped, and this connection with it.
+        Box::pin(async move { read.await.unwrap_or_else(|_| invalid_state()) })
     }
 
-    async fn error(&self, id: &str, request: Request<Incoming>) -> Reply {
-        let (parts, body) = request.into_parts();
-        let Ok(report) = Limited::new(body, REPORT_BYTES_MAX).collect().await else {
-            return too_large(REPORT_BYTES_MAX as u64);
-        };
-        let details = report.to_bytes();
-        let Some((answers, began)) = self.desk.interrupt(id) else {
-            return match self.desk.claim(id) {
-                Err(unclaimed) => unclaimed_reply(unclaimed),
-                Ok(_) => invalid_state(),
-            };
-        };
-        let ending = if began {
-            Ending::Reported { error_type: error_type(&parts.headers), details }
-        } else {
-            Ending::Unhandled(details)
-        };
-        let (verdict, decided) = oneshot::channel();
-        let _ = answers.send(Answer::End { ending, verdict }).await;
-        drop(answers);
-        let _ = decided.await;
-        accepted()
-    }
-
-    async fn init_error(&self, request: Request<Incoming>) -> Reply {
-        if self.desk.was_ready() {
-            return invalid_state();
-        }
-        let (parts, body) = request.into_parts();
-        let Ok(report) = Limited::new(body, REPORT_BYTES_MAX).collect().await else {
-            return too_large(REPORT_BYTES_MAX as u64);
-        };
-        self.desk.note_init_error(error_type(&parts.headers), report.to_bytes());
-        accepted()
+    fn posts(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn register(&self, request: &Request<Incoming>) -> Reply {
@@ -201,6 +161,93 @@ impl RuntimeApi {
     }
 }
 
+async fn response(desk: Arc<Desk>, id: String, request: Request<Incoming>) -> Reply {
+    if let Some(mode) = request.headers().get(RESPONSE_MODE)
+        && mode != "streaming"
+    {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "InvalidFunctionResponseMode",
+            "Invalid function response mode",
+        );
+    }
+    let claim = match desk.claim(&id) {
+        Ok(claim) => claim,
+        Err(unclaimed) => return unclaimed_reply(unclaimed),
+    };
+    // False once nobody takes the answer. The body is read to its end all the same: to close the
+    // connection on a runtime that did nothing wrong would end it.
+    let mut taken = claim.send(Answer::Begin).await;
+    let mut body = request.into_body();
+    let mut trailers = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            // Dropping the claim tells the relay that the body was cut.
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                "TruncatedHTTPRequest",
+                "HTTP request detected as truncated",
+            );
+        };
+        match frame.into_data() {
+            Ok(data) if taken && !data.is_empty() => {
+                taken = claim.send(Answer::Data(data)).await;
+            }
+            Ok(_) if !taken && desk.is_expired(&id) => return expired(),
+            Ok(_) => {}
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    if desk.is_expired(&id) {
+        return expired();
+    }
+    let ending = trailers.as_ref().and_then(reported).unwrap_or(Ending::Complete);
+    let (verdict, decided) = oneshot::channel();
+    let answers = claim.settle();
+    // An error reported meanwhile, or an overflow, may have ended the answers: then nobody decides.
+    let _ = answers.send(Answer::End { ending, verdict }).await;
+    match decided.await {
+        Ok(Verdict::TooLarge { limit }) => too_large(limit),
+        Ok(Verdict::Accepted) | Err(_) => accepted(),
+    }
+}
+
+async fn error(desk: Arc<Desk>, id: String, request: Request<Incoming>) -> Reply {
+    let (parts, body) = request.into_parts();
+    let Ok(report) = Limited::new(body, REPORT_BYTES_MAX).collect().await else {
+        return too_large(REPORT_BYTES_MAX as u64);
+    };
+    let details = report.to_bytes();
+    let Some((answers, began)) = desk.interrupt(&id) else {
+        return match desk.claim(&id) {
+            Err(unclaimed) => unclaimed_reply(unclaimed),
+            Ok(_) => invalid_state(),
+        };
+    };
+    let ending = if began {
+        Ending::Reported { error_type: error_type(&parts.headers), details }
+    } else {
+        Ending::Unhandled(details)
+    };
+    let (verdict, decided) = oneshot::channel();
+    let _ = answers.send(Answer::End { ending, verdict }).await;
+    drop(answers);
+    let _ = decided.await;
+    accepted()
+}
+
+async fn init_error(desk: Arc<Desk>, request: Request<Incoming>) -> Reply {
+    if desk.was_ready() {
+        return invalid_state();
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(report) = Limited::new(body, REPORT_BYTES_MAX).collect().await else {
+        return too_large(REPORT_BYTES_MAX as u64);
+    };
+    desk.note_init_error(error_type(&parts.headers), report.to_bytes());
+    accepted()
+}
+
 /// The error that trailers name, if they name one. The body is base64, because line breaks cannot
 /// stand in a trailer; what is not is passed on as it came.
 fn reported(trailers: &HeaderMap) -> Option<Ending> {
@@ -223,6 +270,10 @@ fn error_type(headers: &HeaderMap) -> String {
 fn epoch_ms(now: SystemTime, timeout: Duration) -> u64 {
     let deadline = now.duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
     u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn at_once(reply: Reply) -> Answering {
+    Box::pin(std::future::ready(reply))
 }
 
 fn unclaimed_reply(unclaimed: Unclaimed) -> Reply {

@@ -1,6 +1,8 @@
 //! The public face of the service, with real functions in real processes: in, calls of the official
 //! SDK and bare HTTP; out, what the service itself would answer.
 
+#![allow(clippy::unwrap_used, reason = "tests panic; clippy knows only #[test] functions as tests")]
+
 mod support;
 
 mod streaming;
