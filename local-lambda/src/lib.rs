@@ -50,3 +50,7 @@ pub use limits::{
 pub use local_lambda::{Builder, LocalLambda, REGION_DEFAULT};
 pub use log_tail::{EachLine, Logs};
 pub use stats::Stats;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
