@@ -33,6 +33,12 @@ impl Piece {
         Self { version, offset, bytes }
     }
 
+    /// The same piece in memory of its own, no larger than it is. A slice keeps the whole read of
+    /// the socket that it came in, which may be several times its length.
+    pub(crate) fn compact(self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
+    }
+
     /// The bytes, for a caller who expects `version` at `offset`.
     pub(crate) fn into_bytes(self, version: &Arc<Version>, offset: u64) -> Result<Bytes, Error> {
         let same = Arc::ptr_eq(&self.version, version) || self.version == *version;

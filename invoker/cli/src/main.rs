@@ -5,6 +5,8 @@ mod args;
 
 mod target;
 
+mod http_client;
+
 mod fetch;
 mod inspect;
 mod serve;

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use invoker::{Download, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 
 use crate::args::{Connection, FUNCTION_COMMAND, Question};
 use crate::fetch::invocation;
+use crate::http_client;
 use crate::report::Failure;
 
 /// What a name begins with that means a function here.
@@ -94,7 +95,7 @@ impl Target {
             })?;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client())
+            .http_client(http_client()?)
             .region(Region::from_static(LOOPBACK_REGION))
             .credentials_provider(SharedCredentialsProvider::new(placeholder()))
             .endpoint_url(local.endpoint_url())
@@ -107,7 +108,7 @@ impl Target {
 /// The SDK's usual chains for region and credentials, looked through before anything is called, so
 /// that a gap in them is named as such.
 async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig, Failure> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?);
     if let Some(profile) = &connection.profile {
         loader = loader.profile_name(profile);
     }
@@ -151,11 +152,10 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
     Ok(config.build())
 }
 
-/// TLS by rustls with ring: it needs no other compiler than that for C, and builds in seconds.
-fn http_client() -> aws_sdk_lambda::config::SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https()
+fn http_client() -> Result<SharedHttpClient, Failure> {
+    http_client::http_client().map_err(|error| {
+        Failure::Configuration(format!("no root certificates of this system can be used: {error}"))
+    })
 }
 
 /// For a service on loopback that checks no signatures.

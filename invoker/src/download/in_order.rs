@@ -163,8 +163,11 @@ impl Starter {
 }
 
 async fn fetch(mut segment: Segment, sender: mpsc::Sender<Arrived>) {
+    let room = sender.capacity();
     loop {
         let arrived = match segment.next().await {
+            // What is not taken at once may wait long: then only its own bytes may be held.
+            Ok(Some(piece)) if sender.capacity() < room => Arrived::Piece(piece.compact()),
             Ok(Some(piece)) => Arrived::Piece(piece),
             Ok(None) => Arrived::Whole { sum: segment.sum().value() },
             Err(error) => Arrived::Failed(error),

@@ -19,8 +19,9 @@ use crate::piece::Version;
 use crate::progress::Progress;
 use crate::segment::{Asking, Segment};
 
-/// How many pieces may wait for the disk. With the usual frames of up to 64 KiB that is 2 MiB.
-const WAITING_PIECES: usize = 32;
+/// How many pieces may wait for the disk. Each keeps the read of the socket that it came in, up to
+/// 400 KiB, so a longer queue would cost more memory than it saves time.
+const WAITING_PIECES: usize = 8;
 
 /// A file that is being written by a thread of its own, so that no network task waits for a disk.
 pub(super) struct FileWriter {

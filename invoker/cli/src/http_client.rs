@@ -1,0 +1,103 @@
+//! Requests of the SDK go in; answers come out over HTTP/1.1, whose bodies keep little memory.
+//!
+//! The SDK's own client cannot be told how much to read at once. Its reads grow to 400 KiB, each in
+//! a buffer of that size, however little comes; and every slice of a body keeps the buffer it came
+//! in. With 32 streams that is most of the memory there is. HTTP/2 would put all streams on one
+//! connection, behind one window.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, Error, connect};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+/// The largest buffer that a connection reads into, in bytes: one of the service's usual frames of
+/// 64 KiB and what is around it.
+const READ_BUFFER: usize = 80 * 1024;
+
+/// How long an unused connection is kept: shorter than the service's own patience.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
+type Hyper = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+
+/// A client for all calls of this process, with the system's root certificates.
+pub(crate) fn http_client() -> std::io::Result<SharedHttpClient> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?
+        .with_native_roots()?
+        .with_no_client_auth();
+    // The SDK asks for a connector by its settings, time and again; there are two or three kinds.
+    let connectors = Mutex::new(HashMap::<Option<Duration>, Hyper>::new());
+    Ok(http_client_fn(move |settings: &HttpConnectorSettings, _| {
+        let mut connectors = connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let hyper = connectors.entry(settings.connect_timeout()).or_insert_with_key(|timeout| {
+            let mut tcp = connect::HttpConnector::new();
+            tcp.enforce_http(false); // the TLS layer around it sees to https
+            tcp.set_nodelay(true);
+            tcp.set_connect_timeout(*timeout);
+            let https = HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(tcp);
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(POOL_IDLE)
+                .http1_max_buf_size(READ_BUFFER)
+                .build(https)
+        });
+        let connector = Connector { hyper: hyper.clone(), answer_within: settings.read_timeout() };
+        SharedHttpConnector::new(connector)
+    }))
+}
+
+#[derive(Debug)]
+struct Connector {
+    hyper: Hyper,
+    answer_within: Option<Duration>,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (hyper, answer_within) = (self.hyper.clone(), self.answer_within);
+        HttpConnectorFuture::new(async move {
+            let request =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let answered = hyper.request(request);
+            let response = match answer_within {
+                Some(limit) => tokio::time::timeout(limit, answered)
+                    .await
+                    .map_err(|late| ConnectorError::timeout(late.into()))?,
+                None => answered.await,
+            };
+            let response = response.map_err(classify)?.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(response)
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn classify(error: Error) -> ConnectorError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::TimedOut
+        {
+            return ConnectorError::timeout(Box::new(std::io::Error::from(io.kind())));
+        }
+        cause = error.source();
+    }
+    ConnectorError::io(error.into())
+}

@@ -1,0 +1,114 @@
+//! An endpoint that is not the Lambda service, or a bad day of it: what a test says goes out on the
+//! wire, whoever calls. Frames are written by the official crate: the outside hand.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+
+/// The endpoint. Its threads end with the test's process.
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
+}
+
+impl Endpoint {
+    /// Answers each call, counted from 0, with all bytes of an HTTP answer; then closes.
+    pub(crate) fn start(answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for (number, socket) in listener.incoming().enumerate() {
+                let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
+                thread::spawn(move || {
+                    let mut socket = read_call(socket);
+                    // The caller may leave at any time: a failed write is its business.
+                    let _ = socket.write_all(&answer(number));
+                });
+            }
+        });
+        Self { url }
+    }
+
+    /// Takes calls and never answers.
+    pub(crate) fn silent() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            // Kept, so that none of them is closed.
+            let _calls: Vec<_> =
+                listener.incoming().map(|socket| read_call(socket.unwrap())).collect();
+        });
+        Self { url }
+    }
+}
+
+/// Reads a whole call, so that closing the socket is a clean end and no reset.
+fn read_call(socket: TcpStream) -> TcpStream {
+    let mut reader = BufReader::new(socket);
+    let mut body_len = 0;
+    let mut line = String::new();
+    while reader.read_line(&mut line).is_ok_and(|len| len > 2) {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            body_len = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut body = vec![0; body_len];
+    let _ = reader.read_exact(&mut body);
+    reader.into_inner()
+}
+
+/// An HTTP answer whose body ends with the connection, as HTTP allows: only the frames tell whether
+/// it is whole.
+pub(crate) fn http(status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
+         x-amz-executed-version: 7\r\nx-amzn-requestid: request-of-a-test\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// An answer of the service that has these frames.
+pub(crate) fn stream(frames: &[Vec<u8>]) -> Vec<u8> {
+    http(200, "application/vnd.amazon.eventstream", &frames.concat())
+}
+
+pub(crate) fn chunk(payload: &[u8]) -> Vec<u8> {
+    frame("PayloadChunk", "application/octet-stream", payload)
+}
+
+pub(crate) fn complete(json: &str) -> Vec<u8> {
+    frame("InvokeComplete", "application/json", json.as_bytes())
+}
+
+fn frame(event: &str, content_type: &str, payload: &[u8]) -> Vec<u8> {
+    let headers =
+        [(":message-type", "event"), (":event-type", event), (":content-type", content_type)];
+    let mut message = Message::new(payload.to_vec());
+    for (name, value) in headers {
+        let value = HeaderValue::String(value.to_owned().into());
+        message = message.add_header(Header::new(name, value));
+    }
+    let mut encoded = Vec::new();
+    aws_smithy_eventstream::frame::write_message_to(&message, &mut encoded).unwrap();
+    encoded
+}
+
+/// The head of a 206 for bytes `first..=last` of `size`.
+pub(crate) fn partial(first: u64, last: u64, size: u64, etag: &str) -> Vec<u8> {
+    let head = serde_json::json!({
+        "statusCode": 206,
+        "headers": {
+            "content-range": format!("bytes {first}-{last}/{size}"),
+            "content-length": (last - first + 1).to_string(),
+            "etag": etag,
+            "accept-ranges": "bytes",
+        },
+    });
+    [head.to_string().as_bytes(), &[0; 8]].concat()
+}
