@@ -1,14 +1,21 @@
 //! A function on an unmodified `lambda_runtime` that answers at once: in, any event; out, the event
 //! and the context the service handed over. With `AWS_LAMBDA_MAX_CONCURRENCY` it serves several
-//! invocations at a time.
+//! invocations at a time; with `GRACEFUL` it wants to know before it ends, and then says something.
 
-use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
+#![allow(clippy::print_stdout, reason = "a function prints its log")]
+
+use lambda_runtime::{
+    Error, LambdaEvent, run_concurrent, service_fn, spawn_graceful_shutdown_handler,
+};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    if std::env::var_os("GRACEFUL").is_some() {
+        spawn_graceful_shutdown_handler(async || println!("last words")).await;
+    }
     run_concurrent(service_fn(handler)).await
 }
 

@@ -109,6 +109,7 @@ impl Environment {
         }
         self.kill();
         self.exited().await;
+        self.log.flush().await; // its last words, before the log is closed
     }
 
     async fn exited(&self) -> Option<ExitStatus> {

@@ -24,6 +24,8 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Stands before each of the service's own lines in the pipe, so that a function's half line does not
 /// swallow them: ASCII's record separator.
 const MARK: u8 = 0x1e;
+/// Begins a line that is in no log: only its coming out of the pipe counts.
+const FLUSH: &str = "FLUSH ";
 /// How long the end of an invocation waits for its log to be read. Reached only if the place the
 /// lines go to does not take them.
 const TAIL_PATIENCE: Duration = Duration::from_secs(1);
@@ -110,6 +112,19 @@ impl LogTail {
         read.ok().and_then(Result::ok).unwrap_or_default()
     }
 
+    /// Returns when everything printed so far has been read.
+    pub(crate) async fn flush(&self) {
+        let id = uuid::Uuid::new_v4().to_string();
+        let (tail, read) = oneshot::channel();
+        lock(&self.waiting).insert(id.clone(), tail);
+        let flush = async {
+            self.write(format!("{FLUSH}{id}")).await;
+            read.await
+        };
+        let _ = tokio::time::timeout(TAIL_PATIENCE, flush).await;
+        lock(&self.waiting).remove(&id);
+    }
+
     /// Writes one of the service's lines. The pipe may be full until the reader took some of it, so
     /// this must not hold up the runtime's thread that the reader needs.
     async fn write(&self, line: String) {
@@ -193,10 +208,13 @@ impl Reading {
         if line.starts_with(b"START ") && !self.shared {
             self.tail.clear();
         }
-        self.keep(line);
+        if !line.starts_with(FLUSH.as_bytes()) {
+            self.keep(line);
+        }
         let id = line
             .strip_prefix(b"REPORT RequestId: ")
-            .and_then(|rest| rest.split(|b| *b == b'\t').next());
+            .or_else(|| line.strip_prefix(FLUSH.as_bytes()))
+            .and_then(|rest| rest.split(|b| b"\t\n".contains(b)).next());
         let id = id.and_then(|id| std::str::from_utf8(id).ok());
         if let Some(waiting) = id.and_then(|id| lock(&self.waiting).remove(id)) {
             // Whoever no longer waits does not want it.

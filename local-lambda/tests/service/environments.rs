@@ -11,6 +11,16 @@ fn process(payload: &[u8]) -> u64 {
     serde_json::from_slice::<Value>(payload).unwrap()["process"].as_u64().unwrap()
 }
 
+/// A place for logs, and what came there.
+fn collected() -> (Logs, Arc<Mutex<String>>) {
+    let lines = Arc::new(Mutex::new(String::new()));
+    let printed = Arc::clone(&lines);
+    let each = move |_: &str, line: &[u8]| {
+        printed.lock().unwrap().push_str(&String::from_utf8_lossy(line));
+    };
+    (Logs::Each(Arc::new(each)), lines)
+}
+
 /// Whether a process is there. A killed one whose parent did not reap it yet is.
 fn is_there(process: u64) -> bool {
     let id = rustix::process::Pid::from_raw(process as i32).unwrap();
@@ -83,11 +93,7 @@ async fn one_environment_serves_several_invocations_if_the_function_can() {
 
 #[tokio::test]
 async fn a_shared_environment_outlives_an_invocations_timeout_and_its_late_answer_is_refused() {
-    let lines = Arc::new(Mutex::new(String::new()));
-    let printed = Arc::clone(&lines);
-    let logs = Logs::Each(Arc::new(move |_: &str, line: &[u8]| {
-        printed.lock().unwrap().push_str(&String::from_utf8_lossy(line));
-    }));
+    let (logs, lines) = collected();
     let function = raw().concurrent_invocations(2).timeout(Duration::from_millis(300));
     let local = quiet().logs(logs).function(function).start().await.unwrap();
     let (gate, address) = Gate::new().await;
@@ -147,18 +153,24 @@ async fn versions_and_tenants_do_not_share() {
 #[tokio::test]
 async fn processes_end_with_the_service_and_so_do_theirs() {
     // The shell starts another process, and waits for it.
-    let script = format!("{} & echo $! >&2; wait", program("function_raw").display());
-    let lines = Arc::new(Mutex::new(String::new()));
-    let printed = Arc::clone(&lines);
-    let logs = Logs::Each(Arc::new(move |_: &str, line: &[u8]| {
-        printed.lock().unwrap().push_str(&String::from_utf8_lossy(line));
-    }));
+    let script = format!("{} & wait", program("function_raw").display());
     let function = Function::new("shell", "sh").arg("-c").arg(script);
-    let local = quiet().logs(logs).function(function).start().await.unwrap();
+    let local = quiet().function(function).start().await.unwrap();
     let inner = process(&stream(&local, "shell", &json!({})).await.payload);
     assert!(is_there(inner));
     local.shutdown().await;
     until("the inner process is gone", || !is_there(inner)).await;
+}
+
+#[tokio::test]
+async fn a_process_that_wants_to_know_is_told_before_it_ends() {
+    let (logs, lines) = collected();
+    let function = Function::new("buffered", program("function_buffered")).env("GRACEFUL", "1");
+    let local = quiet().logs(logs).function(function).start().await.unwrap();
+    assert_eq!(stream(&local, "buffered", &json!({})).await.code(), None);
+    local.shutdown().await;
+    let lines = lines.lock().unwrap();
+    assert!(lines.contains("last words\n"), "{lines}");
 }
 
 #[tokio::test]
