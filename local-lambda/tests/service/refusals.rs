@@ -3,7 +3,6 @@
 use super::support::{Gate, blob, client, quiet, raw, service};
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::types::ThrottleReason;
-use aws_smithy_http_client as _;
 use local_lambda::{Limits, LocalLambda};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
