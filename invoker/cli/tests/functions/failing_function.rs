@@ -25,7 +25,10 @@ enum Fail {
     Error,
     Panic,
     Exit,
+    /// Waits for ever.
     Hang,
+    /// The same, and lets nothing else go on.
+    Block,
     /// Not at all.
     Never,
 }
@@ -54,6 +57,9 @@ async fn handler(request: Request) -> Result<Response, BoxError> {
             Fail::Panic => panic!("a test wants it"),
             Fail::Exit => std::process::exit(7),
             Fail::Hang => std::future::pending().await,
+            Fail::Block => loop {
+                std::thread::park();
+            },
             Fail::Early | Fail::Never => Ok::<(), BoxError>(()),
         }
     }))

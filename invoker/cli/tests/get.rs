@@ -1,0 +1,233 @@
+//! `invoker get` comes in, of files and of pattern objects behind `local:`; whole files, reports and
+//! silence come out.
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use support::{Home, pattern, sha256, sha256_of_file};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn a_file_of_more_than_200_mb_arrives_whole() {
+    const SIZE: u64 = 208 * MIB + 12_345;
+    let home = Home::new();
+    let source = home.write("source/data.bin", "");
+    let mut file = BufWriter::new(File::create(&source).unwrap());
+    let mut at = 0;
+    while at < SIZE {
+        let end = SIZE.min(at + MIB);
+        file.write_all(&pattern(at..end)).unwrap();
+        at = end;
+    }
+    file.into_inner().unwrap();
+
+    home.run("get local:source data.bin -o out").succeeded();
+    assert_eq!(sha256_of_file(&home.path("out")), sha256_of_file(&source));
+    assert_eq!(home.names(), ["out", "source"]);
+}
+
+#[test]
+fn a_pattern_object_arrives_whole() {
+    let home = Home::new();
+    let ran = home.run("get local: 64MiB -o out").succeeded();
+    assert_eq!(sha256_of_file(&home.path("out")), sha256(&pattern(0..64 * MIB)));
+    assert!(ran.stdout.is_empty(), "words on stdout");
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    for word in ["64MiB: 64.00 MiB in ", " MiB/s, 13 segments", "not verified"] {
+        assert!(last.contains(word), "no {word:?} in {last:?}");
+    }
+    assert_eq!(home.names(), ["out"]);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_result() {
+    const LIMIT: u64 = 64 * MIB;
+    let home = Home::new();
+    home.run("get local: 256MiB --in-flight 32 -o out --report report.json").succeeded();
+    let report = home.json("report.json");
+    assert_eq!((&report["bytes"], &report["in_flight_max"]), (&(256 * MIB).into(), &32.into()));
+    match report["peak_rss_bytes"].as_u64() {
+        Some(peak) => assert!(peak <= LIMIT, "{peak} bytes of memory"),
+        None => eprintln!("SKIPPED: this system does not tell how much memory was used"),
+    }
+}
+
+#[test]
+fn the_file_is_called_as_the_object_if_not_told_otherwise() {
+    let home = Home::new();
+    home.write("source/a folder/ö %2F.txt", "hello");
+    let get = home.invoker("get local:source").arg("a folder/ö %2F.txt").run().succeeded();
+    assert!(get.stdout.is_empty());
+    assert_eq!(home.read("ö %2F.txt"), b"hello");
+    assert_eq!(home.names(), ["source", "ö %2F.txt"]);
+}
+
+#[test]
+fn an_older_file_is_replaced() {
+    let home = Home::new();
+    home.write("out", "older and longer than what comes");
+    home.run("get local: 7 -o out").succeeded();
+    assert_eq!(home.read("out"), pattern(0..7));
+    assert_eq!(home.names(), ["out"]);
+}
+
+#[test]
+fn ranges_and_sizes_are_as_asked() {
+    let home = Home::new();
+    let size = 3 * MIB;
+    // What is asked, the bytes that come, and in how many segments.
+    let table = [
+        ("", 0..size, 1),
+        ("--range 0-0", 0..1, 1),
+        ("--range 1000-2000999", 1000..2_001_000, 1),
+        ("--range 3145727-", size - 1..size, 1),
+        ("--range -1000", size - 1000..size, 1),
+        ("--range -9999999999", 0..size, 1),
+        ("--range 100-99999999", 100..size, 1),
+        ("--range 5-2097157 --segment-size 1MiB --in-flight 2", 5..2_097_158, 3),
+        ("--segment-size 1000000", 0..size, 4),
+        ("--segment-size 64KiB --in-flight 3", 0..size, 48),
+        ("--in-flight 1 --segment-size 1MiB", 0..size, 3),
+        ("--no-segments", 0..size, 1),
+        ("--no-segments --range 7-", 7..size, 1),
+        ("--memory-limit 512KiB", 0..size, 6),
+        ("--retries 0 --idle-timeout 60s --first-byte-timeout 59.5", 0..size, 1),
+    ];
+    for (flags, range, segments) in table {
+        for verb in ["get -o out", "cat"] {
+            let line = format!("{verb} local: 3MiB -q --report report.json {flags}");
+            let ran = home.run(&line).succeeded();
+            let bytes = if verb == "cat" { ran.stdout } else { home.read("out") };
+            assert!(bytes == pattern(range.clone()), "{line}: {} other bytes", bytes.len());
+            assert_eq!(ran.stderr, "", "{line}");
+            let report = home.json("report.json");
+            assert_eq!(report["segments"], segments, "{line}");
+            assert_eq!(report["bytes"], range.end - range.start, "{line}");
+        }
+    }
+    home.run("get -o out local: 8MiB -q --report report.json --segment-size 1MiB --in-flight 3");
+    assert_eq!(home.json("report.json")["in_flight_max"], 3);
+}
+
+#[test]
+fn an_empty_object_is_an_empty_file() {
+    let home = Home::new();
+    home.write("source/empty", "");
+    home.run("get local:source empty -o out").succeeded();
+    assert_eq!(home.read("out"), b"");
+    assert_eq!(home.run("cat local: 0").succeeded().stdout, b"");
+}
+
+#[test]
+fn quiet_is_silent() {
+    let home = Home::new();
+    for line in ["get local: 6MiB -o out -q", "cat local: 100 --quiet", "get local: 5 -q"] {
+        assert_eq!(home.run(line).succeeded().stderr, "", "{line}");
+    }
+}
+
+/// The fields of a report and the types that each may have, always.
+fn check_fields(report: &serde_json::Value) {
+    let fields = report.as_object().unwrap();
+    let number = |name: &str| assert!(fields[name].is_number(), "{name}: {report}");
+    let maybe_text =
+        |name: &str| assert!(fields[name].is_null() || fields[name].is_string(), "{name}");
+    let maybe_number =
+        |name: &str| assert!(fields[name].is_null() || fields[name].is_number(), "{name}");
+    assert!(fields["function"].is_string());
+    ["object", "etag", "executed_version"].map(maybe_text);
+    ["bytes", "segments", "in_flight_max", "retries", "throttles", "hedges", "refetched_bytes"]
+        .map(|name| assert!(fields[name].is_u64(), "{name}: {report}"));
+    ["elapsed_ms", "bytes_per_second"].map(number);
+    ["ttfb_ms", "peak_rss_bytes"].map(maybe_number);
+    let integrity = fields["integrity"].as_object().unwrap();
+    let names: Vec<_> = integrity.keys().map(String::as_str).collect();
+    assert_eq!(names, ["algorithm", "reason", "status"]);
+    assert!(
+        ["verified", "not-verified"].map(serde_json::Value::from).contains(&integrity["status"])
+    );
+    assert!(fields["error"].is_null() || fields["error"].is_object());
+}
+
+#[test]
+fn a_report_tells_what_was_done() {
+    let home = Home::new();
+    home.run("get local: 12MiB -o out --report report.json").succeeded();
+    let report = home.json("report.json");
+    check_fields(&report);
+    for (field, value) in [
+        ("function", "local:".into()),
+        ("object", "12MiB".into()),
+        ("etag", "\"pattern-1-c00000\"".into()),
+        ("executed_version", "$LATEST".into()),
+        ("bytes", (12 * MIB).into()),
+        ("segments", 3.into()),
+        ("retries", 0.into()),
+        ("throttles", 0.into()),
+        ("error", serde_json::Value::Null),
+    ] {
+        assert_eq!(report[field], value, "{field}");
+    }
+    let number = |name: &str| report[name].as_f64().unwrap();
+    assert!(number("ttfb_ms") > 0.0 && number("ttfb_ms") <= number("elapsed_ms"), "{report}");
+    assert!(number("bytes_per_second") > 0.0);
+    assert!(report["integrity"]["reason"].is_string(), "not verified, but why?");
+}
+
+#[test]
+fn a_report_tells_why_it_failed() {
+    let home = Home::new();
+    for (line, code, kind, word) in [
+        ("get local: no-size -o out", 3, "Answer", "404"),
+        ("get local: 5 --range 9-", 3, "Answer", "416"),
+        ("cat local: 5 --range 9-", 3, "Answer", "416"),
+        ("get local: 5 -o no/folder", 9, "LocalFile", "no/folder"),
+    ] {
+        let ran = home.run(&format!("{line} --report report.json")).failed(code, &[word]);
+        let report = home.json("report.json");
+        check_fields(&report);
+        assert_eq!(report["error"]["kind"], kind, "{line}");
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(ran.stderr.contains(message), "{message:?} in {:?}", ran.stderr);
+        assert_eq!(report["bytes"], 0, "{line}");
+        assert_eq!(home.names(), ["report.json"], "{line}");
+    }
+}
+
+#[test]
+fn inspect_tells_what_there_is() {
+    let home = Home::new();
+    home.write("source/a.csv", "1,2\n");
+    for (line, words) in [
+        (
+            "inspect local: 256MiB",
+            &[
+                "268435456 bytes (256.00 MiB)",
+                "\"pattern-1-10000000\"",
+                "ranges     yes",
+                "52 segments of 5.00 MiB, 32 at once",
+                "ends it at 200.00 MiB",
+            ][..],
+        ),
+        (
+            "inspect local:source a.csv",
+            &["4 bytes", "text/csv", "modified   ", " GMT", "1 segments"],
+        ),
+        ("inspect local: 0", &["0 bytes"]),
+        (
+            "inspect local: 8MiB --segment-size 1MiB --in-flight 4",
+            &["8 segments of 1.00 MiB, 4 at"],
+        ),
+    ] {
+        let ran = home.run(line).succeeded();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        for word in words {
+            assert!(text.contains(word), "{line}: no {word:?} in\n{text}");
+        }
+        assert_eq!(ran.stderr, "", "{line}");
+    }
+    assert_eq!(home.names(), ["source"]);
+}

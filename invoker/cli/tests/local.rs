@@ -1,0 +1,144 @@
+//! `invoker local` comes in; a service that `invoker` and its environment find, and that ends as told,
+//! comes out.
+
+mod support;
+
+use support::{CREDENTIALS, Home, failing_function, pattern, ready_function};
+
+const MIB: u64 = 1 << 20;
+
+const NOTE: &str = "invoker: no credentials found; the endpoint is on loopback, so any will do\n";
+
+#[test]
+fn two_functions_at_once() {
+    let home = Home::new();
+    let source = home.write("source/hello.txt", "hello");
+    let folder = format!("directory:{}", source.parent().unwrap().display());
+    let functions = [("made", ready_function("pattern")), ("files", ready_function(&folder))];
+    let local = home.local("-q", &functions);
+
+    let made = local.invoker(&home, "cat", "made 6MiB").start();
+    let files = local.invoker(&home, "cat", "files hello.txt").start();
+    assert_eq!(files.wait().succeeded().stdout, b"hello");
+    assert!(made.wait().succeeded().stdout == pattern(0..6 * MIB));
+    local.invoker(&home, "cat", "made hello.txt -q").run().failed(3, &["404"]);
+}
+
+#[test]
+fn the_endpoint_is_found_with_and_without_the_environment() {
+    let home = Home::new();
+    let local = home.local("-q", &[("made", ready_function("pattern"))]);
+    let url = local.url.as_str();
+    let by_flag = || local.invoker(&home, "cat", "made 5");
+    let by_name = |name: &str| home.invoker("cat made 5").env(name, url);
+    let arn = "arn:aws:lambda:us-east-1:012345678901:function:made";
+    // How it is called, and whether it has to do without credentials.
+    for (how, invoker, without) in [
+        ("flag, nothing else", by_flag(), true),
+        ("flag and credentials", by_flag().envs(&CREDENTIALS), false),
+        ("AWS_ENDPOINT_URL_LAMBDA alone", by_name("AWS_ENDPOINT_URL_LAMBDA"), true),
+        (
+            "AWS_ENDPOINT_URL_LAMBDA and credentials",
+            by_name("AWS_ENDPOINT_URL_LAMBDA").envs(&CREDENTIALS),
+            false,
+        ),
+        ("AWS_ENDPOINT_URL and credentials", by_name("AWS_ENDPOINT_URL").envs(&CREDENTIALS), false),
+        ("an ARN", local.invoker(&home, "cat", &format!("{arn} 5")).envs(&CREDENTIALS), false),
+        ("a qualifier", local.invoker(&home, "cat", "made:$LATEST 5").envs(&CREDENTIALS), false),
+        (
+            "--qualifier",
+            local.invoker(&home, "cat", "made 5 --qualifier $LATEST").envs(&CREDENTIALS),
+            false,
+        ),
+    ] {
+        let ran = invoker.run().succeeded();
+        assert_eq!(ran.stdout, pattern(0..5), "{how}");
+        assert_eq!(ran.stderr.starts_with(NOTE), without, "{how}: {}", ran.stderr);
+    }
+    let inspected = local.invoker(&home, "inspect", "made 5MiB").run().succeeded();
+    assert!(String::from_utf8(inspected.stdout).unwrap().contains("5242880 bytes"));
+    assert_eq!(inspected.stderr, "");
+}
+
+#[test]
+fn a_profile_has_region_and_endpoint() {
+    let home = Home::new();
+    let local = home.local("-q", &[("made", ready_function("pattern"))]);
+    let profile = format!(
+        "[profile here]\nregion = eu-west-1\nendpoint_url = {}\naws_access_key_id = AKIDOFATEST\n\
+         aws_secret_access_key = secret-of-a-test\n",
+        local.url
+    );
+    home.write(".aws/config", profile);
+    let by_flag = home.run("cat made 5 --profile here").succeeded();
+    assert_eq!((by_flag.stdout, by_flag.stderr.contains("credentials")), (pattern(0..5), false));
+    let by_name = home.invoker("cat made 5 -q").env("AWS_PROFILE", "here").run().succeeded();
+    assert_eq!((by_name.stdout, by_name.stderr), (pattern(0..5), String::new()));
+}
+
+#[test]
+fn a_payload_comes_from_the_argument_a_file_and_stdin() {
+    let home = Home::new();
+    let local = home.local("-q", &[("f", failing_function())]);
+    let payload = r#"{"fail": "never", "after": 100000}"#;
+    home.write("payload.json", payload);
+    let cat = || local.invoker(&home, "cat", "f -q -p");
+    for (how, invoker) in [
+        ("argument", cat().arg(payload)),
+        ("file", cat().arg("@payload.json")),
+        ("stdin", cat().arg("-").stdin(payload)),
+    ] {
+        let ran = invoker.run().succeeded();
+        assert!(ran.stdout == [b'x'; 100_000], "{how}: {} bytes", ran.stdout.len());
+        assert_eq!(ran.stderr, "", "{how}");
+    }
+    let into_a_file = local.invoker(&home, "get", "f -o out --payload").arg(payload).run();
+    into_a_file.succeeded();
+    assert!(home.read("out") == [b'x'; 100_000]);
+}
+
+/// One stream past the 200 MiB at which the service would end it, and which would take minutes at its
+/// pace.
+#[test]
+fn without_limits_one_stream_has_it_all() {
+    let home = Home::new();
+    let local = home.local("-q --limits off", &[("made", ready_function("pattern"))]);
+    let rest = "made 201MiB --no-segments -o /dev/null --report report.json -q";
+    local.invoker(&home, "get", rest).run().succeeded();
+    let report = home.json("report.json");
+    assert_eq!((&report["bytes"], &report["segments"]), (&(201 * MIB).into(), &1.into()));
+}
+
+#[test]
+fn a_function_that_has_no_capacity_left_is_waited_for() {
+    let home = Home::new();
+    let local = home.local("-q --concurrency 1", &[("made", ready_function("pattern"))]);
+    let rest = "made 4MiB --segment-size 1MiB -o out --report report.json -q";
+    local.invoker(&home, "get", rest).run().succeeded();
+    assert!(home.read("out") == pattern(0..4 * MIB));
+    let throttles = home.json("report.json")["throttles"].as_u64().unwrap();
+    assert!(throttles > 0, "four segments at once, one environment, and no throttle");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_by_a_signal_and_says_nothing_more() {
+    let home = Home::new();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let local = home.local("-q", &[("made", ready_function("pattern"))]);
+        local.invoker(&home, "cat", "made 5").run().succeeded();
+        let url = local.url.clone();
+        let (ended, rest) = local.end(signal);
+        assert_eq!((ended.code, rest.as_str()), (Some(code), ""));
+        let address = url.strip_prefix("http://").unwrap();
+        assert!(std::net::TcpStream::connect(address).is_err(), "somebody still listens");
+    }
+}
+
+#[test]
+fn it_listens_where_it_is_told() {
+    let home = Home::new();
+    let local = home.local("-q --listen 127.0.0.1", &[("made", ready_function("pattern"))]);
+    assert!(local.url.starts_with("http://127.0.0.1:"), "{}", local.url);
+    assert!(!local.url.ends_with(":0"), "{}", local.url);
+}

@@ -1,0 +1,119 @@
+//! An invocation goes out through the SDK; the raw body of its answer comes in, before the SDK's own
+//! receiver gets to it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use tokio::time::Instant;
+
+use super::Invocation;
+use super::events::Events;
+use super::silence::{Silence, Timeouts, no_answer};
+use crate::error::{Error, ErrorKind};
+
+/// The media type of a body made of frames.
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// Who repeats a call that got no stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SdkRetries {
+    /// The SDK, as its client is configured.
+    AsConfigured,
+    /// Nobody: the caller of [`call`] decides itself.
+    Off,
+}
+
+/// Of an answer that has begun: what its HTTP head says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Begun {
+    pub(crate) executed_version: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+/// Calls the function once. Returns when the service's HTTP head is there.
+pub(crate) async fn call(
+    client: &aws_sdk_lambda::Client,
+    invocation: &Invocation,
+    timeouts: Timeouts,
+    retries: SdkRetries,
+) -> Result<(Begun, Events), Error> {
+    let raw_body = RawBody::default();
+    let mut operation = client
+        .invoke_with_response_stream()
+        .function_name(&invocation.function)
+        .set_qualifier(invocation.qualifier.clone())
+        .payload(Blob::from_maybe_shared(invocation.payload.clone()))
+        .set_client_context(invocation.encoded_client_context()?)
+        .set_tenant_id(invocation.tenant_id.clone())
+        .set_log_type(invocation.log_tail.then_some(LogType::Tail))
+        .customize()
+        .interceptor(raw_body.clone());
+    if retries == SdkRetries::Off {
+        let config = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
+        operation = operation.config_override(config);
+    }
+
+    let started = Instant::now();
+    let output = tokio::time::timeout(timeouts.first_byte, operation.send())
+        .await
+        .map_err(|_| no_answer(timeouts.first_byte))?
+        .map_err(Error::from_sdk)?;
+    let Some(body) = raw_body.take() else {
+        let found = output.response_stream_content_type().unwrap_or("no Content-Type");
+        let message = format!(
+            "the answer is not an event stream but {}: is this endpoint the Lambda service?",
+            crate::error::quotable(found)
+        );
+        return Err(Error::new(ErrorKind::NotEventStream, message));
+    };
+    let begun = Begun {
+        executed_version: output.executed_version().map(str::to_owned),
+        request_id: output.request_id().map(str::to_owned),
+    };
+    let left = timeouts.first_byte.saturating_sub(started.elapsed());
+    Ok((begun, Events::new(body, Silence::new(timeouts, left))))
+}
+
+/// Takes the raw body out of a response before the SDK wraps its own receiver around it.
+///
+/// Only of an answer that is a stream: error answers are left for the SDK to read and type.
+#[derive(Clone, Debug, Default)]
+struct RawBody {
+    taken: Arc<Mutex<Option<SdkBody>>>,
+}
+
+impl RawBody {
+    fn take(&self) -> Option<SdkBody> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Intercept for RawBody {
+    fn name(&self) -> &'static str {
+        "RawBody"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let content_type = response.headers().get("content-type").unwrap_or_default();
+        if response.status().as_u16() == 200 && content_type.starts_with(EVENT_STREAM) {
+            let body = std::mem::replace(response.body_mut(), SdkBody::empty());
+            *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        }
+        Ok(())
+    }
+}
