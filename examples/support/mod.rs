@@ -4,7 +4,7 @@
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 
 /// Calls `endpoint`, without TLS, with credentials that it does not check.
-pub fn client(endpoint: &str) -> aws_sdk_lambda::Client {
+pub(crate) fn client(endpoint: &str) -> aws_sdk_lambda::Client {
     let config = aws_sdk_lambda::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
