@@ -18,7 +18,7 @@ fn stdout_has_the_data_and_nothing_else() {
         "get local: 32MiB -o -",
         "get local: 32MiB --output=- --segment-size 300KiB",
         "cat local: 32MiB --memory-limit 1MiB",
-        "cat local: 32MiB --in-flight 1 --segment-size 40MiB",
+        "cat local: 32MiB --in-flight 1 --segment-size 1MiB",
     ] {
         let ran = home.run(line).succeeded();
         assert_eq!(ran.stdout.len() as u64, 32 * MIB, "{line}");

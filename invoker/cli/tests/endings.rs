@@ -17,7 +17,7 @@ fn a_function_that_fails_is_told_by_type_and_message() {
         ("early", &["Function.NothingToday", "the cupboard is bare"][..]),
         ("error", &["Function.OutOfRows", "row 7 cannot be read"]),
         ("panic", &["Function.Panic"]),
-        ("exit", &["Runtime.ExitError", "exit status: 7"]),
+        ("exit", &["Runtime.ExitError", "exit status 7"]),
     ] {
         let payload = format!(r#"{{"fail": "{how}", "after": {BEFORE}}}"#);
         for rest in ["f -q -o out -p", "f -q --no-segments -o out -p"] {
