@@ -30,7 +30,9 @@ async fn main() {
 
 async fn on_stream_fn() {
     let handler = async |_| {
-        Ok::<_, Infallible>(stream_fn::Response::stream(stream::iter([Ok::<_, Infallible>(ANSWER)])))
+        Ok::<_, Infallible>(stream_fn::Response::stream(stream::iter([Ok::<_, Infallible>(
+            ANSWER,
+        )])))
     };
     stream_fn::run(handler).await.expect("a Runtime API");
 }
@@ -73,7 +75,8 @@ async fn compare() {
     let mut medians = Vec::new();
     for (name, mut times) in times {
         times.sort();
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        let at =
+            |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         println!("| {name} | {:.2} ms | {:.2} ms | {:.2} ms |", at(0.5), at(0.9), at(1.0));
         medians.push(at(0.5));
     }

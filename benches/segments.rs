@@ -44,7 +44,11 @@ async fn main() {
     println!("| {OBJECT} to a file | time | times faster |");
     println!("|---|---|---|");
     println!("| one stream | {:.2} s | 1 |", stream.as_secs_f64());
-    println!("| segments, cold environments | {:.3} s | {:.0} |", first.as_secs_f64(), ratio(first));
+    println!(
+        "| segments, cold environments | {:.3} s | {:.0} |",
+        first.as_secs_f64(),
+        ratio(first)
+    );
     println!("| segments, warm | {:.3} s | {:.0} |", segments.as_secs_f64(), ratio(segments));
 }
 

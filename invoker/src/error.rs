@@ -120,37 +120,38 @@ impl Error {
         Self::new(ErrorKind::Truncated, message).with_source(Causes::of(source.as_ref()))
     }
 
-    /// What the SDK says of a call that got no stream.
-    pub(crate) fn from_sdk(error: SdkError<InvokeWithResponseStreamError, HttpResponse>) -> Self {
+    /// What the SDK says of a call to `endpoint` that got no stream.
+    pub(crate) fn from_sdk(
+        error: SdkError<InvokeWithResponseStreamError, HttpResponse>,
+        endpoint: Option<&str>,
+    ) -> Self {
+        let service = match endpoint {
+            Some(endpoint) => format!("the service at {endpoint}"),
+            None => "the service".to_owned(),
+        };
         // The SDK's error owns the raw response, and its `Debug` prints it: keep the words only.
-        let causes = || Causes::of(&error);
-        match &error {
-            SdkError::ServiceError(refusal) => from_refusal(refusal.raw(), refusal.err()),
+        let causes = Causes::of(&error);
+        let (kind, message) = match &error {
+            SdkError::ServiceError(refusal) => return from_refusal(refusal.raw(), refusal.err()),
             SdkError::TimeoutError(_) => {
-                Self::new(ErrorKind::TimedOut, "the service did not answer in time")
-                    .with_source(causes())
+                (ErrorKind::TimedOut, format!("{service} did not answer in time"))
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                Self::new(ErrorKind::TimedOut, "the service did not accept a connection in time")
-                    .with_source(causes())
+                (ErrorKind::TimedOut, format!("{service} did not accept a connection in time"))
             }
-            _ if causes().mentions_credentials() => Self::new(
-                ErrorKind::Configuration,
-                "no usable credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-                 AWS_PROFILE, or sign in with the AWS CLI",
-            )
-            .with_source(causes()),
+            _ if causes.mentions_credentials() => {
+                (ErrorKind::Configuration, "no usable credentials".to_owned())
+            }
             SdkError::DispatchFailure(_) => {
-                Self::new(ErrorKind::Unreachable, "the service cannot be reached")
-                    .with_source(causes())
+                (ErrorKind::Unreachable, format!("{service} cannot be reached"))
             }
-            SdkError::ResponseError(_) => {
-                Self::new(ErrorKind::NotEventStream, "the answer is not one of the Lambda service")
-                    .with_source(causes())
-            }
-            _ => Self::new(ErrorKind::Configuration, "the call could not be made")
-                .with_source(causes()),
-        }
+            SdkError::ResponseError(_) => (
+                ErrorKind::NotEventStream,
+                format!("the answer of {service} is not one of the Lambda service"),
+            ),
+            _ => (ErrorKind::Configuration, "the call could not be made".to_owned()),
+        };
+        Self::new(kind, message).with_source(causes)
     }
 
     /// What kind of failure this is.

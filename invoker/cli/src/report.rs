@@ -106,6 +106,9 @@ impl Failure {
         Some(match error.kind() {
             ErrorKind::Unreachable => "check --endpoint-url, --region and the network",
             ErrorKind::NotEventStream => "check --endpoint-url",
+            ErrorKind::Configuration => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            }
             ErrorKind::TimedOut => "--first-byte-timeout and --idle-timeout allow longer waits",
             ErrorKind::Throttled { .. } => "try a smaller --in-flight, or later",
             ErrorKind::Changed => "start again to get the new version",

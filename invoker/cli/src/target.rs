@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use invoker::{Download, Invoker, Timeouts};
@@ -133,14 +134,16 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
         config = config.region(Region::from_static(LOOPBACK_REGION));
     }
     let found = match loaded.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.map(drop).map_err(|e| root(&e)),
-        None => Err("no provider".to_owned()),
+        Some(provider) => {
+            provider.provide_credentials().await.map(drop).map_err(|error| why_none(&error))
+        }
+        None => Err(String::new()),
     };
     if let Err(why) = found {
         if !loopback {
             let message = format!(
-                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE or \
-                 --profile, or sign in with the AWS CLI ({why})"
+                "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                 AWS_PROFILE or --profile, or sign in with the AWS CLI"
             );
             return Err(Failure::Configuration(message));
         }
@@ -192,13 +195,18 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-/// The innermost reason: the outer ones say in each layer's words that there are no credentials.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
+/// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
+/// provider had any.
+fn why_none(error: &CredentialsError) -> String {
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        return String::new();
+    }
+    let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    let words = innermost.to_string();
+    format!(" ({})", words.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

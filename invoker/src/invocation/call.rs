@@ -1,7 +1,7 @@
 //! An invocation goes out through the SDK; the raw body of its answer comes in, before the SDK's own
 //! receiver gets to it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::operation::RequestId;
@@ -9,7 +9,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -46,7 +48,7 @@ pub(crate) async fn call(
     timeouts: Timeouts,
     retries: SdkRetries,
 ) -> Result<(Begun, Events), Error> {
-    let raw_body = RawBody::default();
+    let tap = Tap::default();
     let mut operation = client
         .invoke_with_response_stream()
         .function_name(&invocation.function)
@@ -56,7 +58,7 @@ pub(crate) async fn call(
         .set_tenant_id(invocation.tenant_id.clone())
         .set_log_type(invocation.log_tail.then_some(LogType::Tail))
         .customize()
-        .interceptor(raw_body.clone());
+        .interceptor(tap.clone());
     if retries == SdkRetries::Off {
         let config = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
         operation = operation.config_override(config);
@@ -66,11 +68,13 @@ pub(crate) async fn call(
     let output = tokio::time::timeout(timeouts.first_byte, operation.send())
         .await
         .map_err(|_| no_answer(timeouts.first_byte))?
-        .map_err(Error::from_sdk)?;
-    let Some(body) = raw_body.take() else {
-        let found = output.response_stream_content_type().unwrap_or("no Content-Type");
+        .map_err(|error| Error::from_sdk(error, tap.seen().endpoint.as_deref()))?;
+    let Seen { endpoint, body } = std::mem::take(&mut *tap.seen());
+    let Some(body) = body else {
+        let found = output.response_stream_content_type().unwrap_or("without a Content-Type");
         let message = format!(
-            "the answer is not an event stream but {}: is this endpoint the Lambda service?",
+            "the answer of {} is {}, not an event stream: that is not the Lambda service",
+            endpoint.as_deref().unwrap_or("the endpoint"),
             crate::error::quotable(found)
         );
         return Err(Error::new(ErrorKind::NotEventStream, message));
@@ -83,23 +87,44 @@ pub(crate) async fn call(
     Ok((begun, Events::new(body, Silence::new(timeouts, left))))
 }
 
-/// Takes the raw body out of a response before the SDK wraps its own receiver around it.
+/// Looks at a call as it goes over the wire: which endpoint it is sent to, and the raw body of its
+/// answer, taken before the SDK wraps its own receiver around it.
 ///
 /// Only of an answer that is a stream: error answers are left for the SDK to read and type.
 #[derive(Clone, Debug, Default)]
-struct RawBody {
-    taken: Arc<Mutex<Option<SdkBody>>>,
+struct Tap {
+    seen: Arc<Mutex<Seen>>,
 }
 
-impl RawBody {
-    fn take(&self) -> Option<SdkBody> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).take()
+#[derive(Debug, Default)]
+struct Seen {
+    /// Scheme and authority of the last attempt.
+    endpoint: Option<String>,
+    body: Option<SdkBody>,
+}
+
+impl Tap {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Intercept for RawBody {
+impl Intercept for Tap {
     fn name(&self) -> &'static str {
-        "RawBody"
+        "Tap"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // `https://host/path`: the third slash begins the path.
+        let uri = context.request().uri();
+        let path = uri.match_indices('/').nth(2).map_or(uri.len(), |(at, _)| at);
+        self.seen().endpoint = Some(uri[..path].to_owned());
+        Ok(())
     }
 
     fn modify_before_deserialization(
@@ -111,8 +136,7 @@ impl Intercept for RawBody {
         let response = context.response_mut();
         let content_type = response.headers().get("content-type").unwrap_or_default();
         if response.status().as_u16() == 200 && content_type.starts_with(EVENT_STREAM) {
-            let body = std::mem::replace(response.body_mut(), SdkBody::empty());
-            *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+            self.seen().body = Some(std::mem::replace(response.body_mut(), SdkBody::empty()));
         }
         Ok(())
     }

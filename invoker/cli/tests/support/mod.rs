@@ -292,7 +292,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
 pub(crate) fn failing_function() -> String {
     let tests = std::env::current_exe().unwrap();
     let program = tests.ancestors().nth(2).unwrap().join("examples/failing_function");
-    assert!(program.is_file(), "{} is not built: run with --workspace", program.display());
+    assert!(program.is_file(), "{} is not built: run `cargo test --workspace`", program.display());
     format!("'{}'", program.display())
 }
 

@@ -1,3 +1,0 @@
-//! (skeleton)
-#[test]
-fn skeleton() {}
