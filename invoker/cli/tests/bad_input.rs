@@ -134,6 +134,42 @@ fn a_payload_that_is_not_json_is_pointed_at() {
     assert_eq!(home.names(), ["bad.json"]);
 }
 
+/// A setting of the environment is the user's too; and no message shows what was to be sent.
+#[test]
+fn a_bad_endpoint_in_the_environment_is_said_without_the_request() {
+    let home = Home::new();
+    for (variable, url) in
+        [("AWS_ENDPOINT_URL_LAMBDA", "nonsense"), ("AWS_ENDPOINT_URL", "ftp://127.0.0.1:9")]
+    {
+        let cat = home.invoker(r#"cat f --retries 0 -p {"password":"open-sesame"}"#);
+        let ran = cat.envs(&CREDENTIALS).env(variable, url).run();
+        let stderr = &ran.stderr;
+        assert!(!stderr.contains("sesame") && !stderr.contains("SdkBody"), "{variable}: {stderr}");
+        assert!(matches!(ran.code, Some(2 | 253)), "{variable}: {:?} {stderr}", ran.code);
+        assert!(stderr.contains(url) && stderr.lines().count() == 1, "{variable}: {stderr}");
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_not_blamed_on_credentials() {
+    let home = Home::new();
+    for (what, line, args) in
+        [("region", "cat f x --region", &["eu west"][..]), ("function", "cat -q", &["", "x"])]
+    {
+        let invoker = args.iter().fold(home.invoker(line), |invoker, arg| invoker.arg(arg));
+        let ran = invoker.envs(&CREDENTIALS).run();
+        assert!(matches!(ran.code, Some(2 | 253)), "{what}: {:?} {}", ran.code, ran.stderr);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("AWS_ACCESS_KEY_ID"), "{what}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named() {
+    let home = Home::new();
+    home.run("cat f x --region eu-west-1 --profile nope").failed(253, &["nope"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_is_read_only_is_said() {
@@ -148,6 +184,13 @@ fn a_folder_that_is_read_only_is_said() {
     }
     home.run("get local: 5 -o locked/out").failed(9, &["locked/out", "Permission denied"]);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_device_is_said() {
+    let home = Home::new();
+    home.run("get local: 5 -q -o /dev/full").failed(9, &["/dev/full", "No space left"]);
 }
 
 #[test]
@@ -194,6 +237,10 @@ fn what_the_service_refuses_is_said_with_its_name() {
         local.invoker(&home, "get", &line).run().failed(254, words);
         assert!(home.names().is_empty(), "{rest}");
     }
+    home.write("large.json", format!("\"{}\"", "x".repeat(6 << 20)));
+    let large = local.invoker(&home, "get", "known -p @large.json -q -o out").run();
+    large.failed(254, &["RequestTooLargeException"]);
+    std::fs::remove_file(home.path("large.json")).unwrap();
     let body = br#"{"__type": "AccessDeniedException", "Message": "no"}"#;
     let guarded = Endpoint::start(|_| http(403, "application/json", body));
     home.run(&format!("get f x -q -o out --endpoint-url {}", guarded.url))

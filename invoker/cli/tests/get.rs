@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use serde_json::Value;
-use support::{Home, pattern, sha256, sha256_of_file};
+use support::{Home, pattern, sha256, sha256_of_file, until};
 
 const MIB: u64 = 1 << 20;
 
@@ -73,6 +73,21 @@ fn an_older_file_is_replaced() {
     home.run("get local: 7 -o out").succeeded();
     assert_eq!(home.read("out"), pattern(0..7));
     assert_eq!(home.names(), ["out"]);
+}
+
+#[test]
+fn one_file_has_one_writer() {
+    let home = Home::new();
+    // 6 MiB come at once, the rest at the service's pace: it is there while the second one tries.
+    let first = home.invoker("get local: 150MiB --no-segments -q -o out").start();
+    until("a part file", || std::fs::metadata(home.path("out.part")).is_ok_and(|f| f.len() > 0));
+    home.run("get local: 5 -q -o out").failed(9, &["another process is writing", "out.part"]);
+    assert!(std::fs::metadata(home.path("out.part")).unwrap().len() > 5, "the first one's bytes");
+    drop(first);
+    // What a killed one left behind is in nobody's way.
+    assert!(home.path("out.part").exists());
+    home.run("get local: 5 -q -o out").succeeded();
+    assert_eq!((home.read("out"), home.names()), (pattern(0..5), vec!["out".to_owned()]));
 }
 
 #[test]
@@ -231,7 +246,7 @@ fn inspect_tells_what_there_is() {
         ),
         (
             "inspect local:source a.csv",
-            &["4 bytes", "text/csv", "modified   ", " GMT", "1 segments"],
+            &["4 bytes", "text/csv", "modified   ", " GMT", "plan       "],
         ),
         ("inspect local: 0", &["0 bytes"]),
         (

@@ -92,6 +92,8 @@ fn a_payload_comes_from_the_argument_a_file_and_stdin() {
         assert!(ran.stdout == [b'x'; 100_000], "{how}: {} bytes", ran.stdout.len());
         assert_eq!(ran.stderr, "", "{how}");
     }
+    let part = cat().arg(payload).arg("--range").arg("0-5").run();
+    part.failed(3, &["does not serve ranges"]);
     let into_a_file = local.invoker(&home, "get", "f -o out --payload").arg(payload).run();
     into_a_file.succeeded();
     assert!(home.read("out") == [b'x'; 100_000]);
