@@ -33,16 +33,20 @@ fn a_function_that_fails_is_told_by_type_and_message() {
     }
 }
 
-/// Rows that were found before the query broke are the caller's.
+/// Rows that were found before the query broke are the caller's, however late he reads them.
 #[test]
 fn what_came_before_a_failure_is_on_stdout() {
+    /// More than a pipe holds, and little enough for the failure to be known before it is read.
+    const WAITING: usize = 120_000;
     let home = Home::new();
     let local = home.local("-q", &[("f", failing_function())]);
-    let payload = format!(r#"{{"fail": "error", "after": {BEFORE}}}"#);
-    for _ in 0..5 {
-        let ran = local.invoker(&home, "cat", "f -q -p").arg(&payload).run();
+    let payload = format!(r#"{{"fail": "error", "after": {WAITING}}}"#);
+    let cat = || local.invoker(&home, "cat", "f -q -p").arg(&payload);
+    let late = cat().start();
+    // Nobody reads the first one while the second one runs from its beginning to its end.
+    for (who, ran) in [("at once", cat().run()), ("late", late.wait())] {
         let ran = ran.failed(3, &["Function.OutOfRows"]);
-        assert_eq!(ran.stdout.len(), BEFORE);
+        assert_eq!(ran.stdout.len(), WAITING, "read {who}");
     }
 }
 
