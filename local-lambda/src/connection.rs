@@ -15,9 +15,9 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The most bytes read or written ahead on one connection. It bounds a frame's payload too, because
-/// what one read brings is one frame. Large enough that system calls do not dominate, small enough
-/// that a hundred connections stay under a dozen MiB.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// what one read brings is one frame. It is what AWS's own sandbox copies a response with (its
+/// published runtime interface emulator), and keeps a hundred connections under a few MiB.
+const BUFFER_BYTES: usize = 32 * 1024;
 /// The kernel's buffer of one direction of one connection. Loopback would grow it to several MiB, and
 /// a function could run that far ahead of a caller that does not read.
 const SOCKET_BYTES: u32 = 256 * 1024;

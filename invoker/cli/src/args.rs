@@ -59,13 +59,13 @@ Examples:
 pub(crate) struct Get {
     #[command(flatten)]
     pub(crate) question: Question,
+    /// Where the result goes; `-` is stdout [default: the object's own name, in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) transfer: Transfer,
     #[command(flatten)]
     pub(crate) connection: Connection,
-    /// Where the result goes; `-` is stdout [default: the object's own name, in this folder]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -178,7 +178,7 @@ pub(crate) struct Local {
     /// The address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
-    /// The limits of the service: bandwidth, sizes, concurrency
+    /// The limits of the service, as it documents them: bandwidth, sizes, concurrency
     #[arg(long, value_enum, default_value_t = Limits::Aws)]
     pub(crate) limits: Limits,
     /// End an invocation after this many seconds
@@ -194,9 +194,7 @@ pub(crate) struct Local {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Limits {
-    /// As the service documents them
     Aws,
-    /// None
     Off,
 }
 

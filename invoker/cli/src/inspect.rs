@@ -67,10 +67,11 @@ fn plan(
     if description.ranges {
         let segments = size.div_ceil(segment_size);
         let at_once = segments.min(in_flight as u64);
-        lines.push((
-            "plan",
-            format!("{segments} segments of {}, {at_once} at once", BinaryBytes(segment_size)),
-        ));
+        let plan = match segments {
+            0 | 1 => "one segment".to_owned(),
+            n => format!("{n} segments of {}, {at_once} at once", BinaryBytes(segment_size)),
+        };
+        lines.push(("plan", plan));
     }
     let seconds = size.saturating_sub(BURST) / RATE;
     let single = match roughly(Duration::from_secs(seconds)) {
