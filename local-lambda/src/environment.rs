@@ -2,7 +2,7 @@
 //! log, and the news of its end. Dropping it kills the process and everything it started.
 
 use crate::connection;
-use crate::function::Function;
+use crate::function::{Function, HANDLER};
 use crate::log_tail::{LogTail, Logs};
 use crate::runtime_api::RuntimeApi;
 use crate::runtime_api::desk::Desk;
@@ -18,9 +18,6 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
-
-/// What the service would call to handle an event. Custom runtimes need none.
-pub(crate) const HANDLER: &str = "bootstrap";
 
 /// How long a process with a registered extension has between SIGTERM and SIGKILL (AWS documentation,
 /// "Lambda runtime environment lifecycle": 500 ms with an internal extension).

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(900);
 /// The memory a new function has at the service, in MB. It is told to the function, not enforced.
 pub const MEMORY_DEFAULT_MB: u32 = 128;
+/// What the service would call to handle an event. Custom runtimes need none.
+pub(crate) const HANDLER: &str = "bootstrap";
 /// The version of a function that was never published.
 pub(crate) const LATEST: &str = "$LATEST";
 

@@ -6,7 +6,7 @@
 
 pub(crate) mod desk;
 
-use crate::function::Function;
+use crate::function::{Function, HANDLER};
 use crate::invocation::{Answer, Ending, Verdict};
 use crate::log_tail::LogTail;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -151,7 +151,7 @@ impl RuntimeApi {
         let body = serde_json::json!({
             "functionName": self.function.name,
             "functionVersion": self.version,
-            "handler": crate::environment::HANDLER,
+            "handler": HANDLER,
         });
         let mut reply = json(StatusCode::OK, &body);
         if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {

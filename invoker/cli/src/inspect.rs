@@ -8,7 +8,7 @@ use invoker::{Description, Timeouts};
 
 use crate::args::Inspect;
 use crate::display::roughly;
-use crate::fetch::payload;
+use crate::question::payload;
 use crate::report::Failure;
 use crate::target::Target;
 

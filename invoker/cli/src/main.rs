@@ -3,6 +3,8 @@
 
 mod args;
 
+mod question;
+
 mod target;
 
 mod http_client;

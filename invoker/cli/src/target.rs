@@ -12,8 +12,8 @@ use invoker::{Download, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 
 use crate::args::{Connection, FUNCTION_COMMAND, Question};
-use crate::fetch::invocation;
 use crate::http_client;
+use crate::question::invocation;
 use crate::report::Failure;
 
 /// What a name begins with that means a function here.
