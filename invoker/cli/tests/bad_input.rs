@@ -262,7 +262,13 @@ fn what_invoker_local_cannot_serve_is_said() {
     let local = |spec: &str| home.invoker("local").arg("--function").arg(spec).run();
     local("f='open").failed(2, &["--function", "open single quote"]);
     local("a name=x").failed(2, &["a name", "would not accept"]);
-    // A program that is not there is found out when it is called, as at the service.
+    assert!(home.names().is_empty());
+}
+
+/// It is found out when it is called, as at the service.
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let home = Home::new();
     let service = home.local("-q", &[("gone", "/no/such/program".into())]);
     service
         .invoker(&home, "get", "gone 5 -q -o out")
