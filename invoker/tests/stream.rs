@@ -59,6 +59,31 @@ async fn a_whole_result_has_its_head_and_its_bytes() {
 }
 
 #[tokio::test]
+async fn a_result_is_a_stream_and_an_http_body_as_well() {
+    use futures_util::TryStreamExt as _;
+    use http_body::Body as _;
+
+    let service = Service::start(|_| {
+        let head = head(200, &[("content-length", "4")]);
+        Answer::stream([chunk(&head), chunk(b"ab"), chunk(b"cd"), complete("{}")])
+    })
+    .await;
+    let stream = service.invoker().invoke(Invocation::new("f")).await.unwrap();
+    let items: Vec<bytes::Bytes> = stream.try_collect().await.unwrap();
+    assert_eq!(items.concat(), b"abcd");
+
+    let mut body = service.invoker().invoke(Invocation::new("f")).await.unwrap();
+    assert_eq!(body.size_hint().exact(), Some(4));
+    let mut bytes = Vec::new();
+    while let Some(frame) =
+        std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await
+    {
+        bytes.extend_from_slice(&frame.unwrap().into_data().unwrap());
+    }
+    assert_eq!((&bytes[..], body.is_end_stream()), (&b"abcd"[..], true));
+}
+
+#[tokio::test]
 async fn a_result_without_a_head_is_all_body() {
     let (body, end) = one(|| Answer::stream([chunk(b"{\"a\":1}\n"), complete("{}")])).await;
     assert_eq!((&body[..], end.is_ok()), (&b"{\"a\":1}\n"[..], true));

@@ -88,7 +88,8 @@ impl Target {
         let local = LocalLambda::builder()
             .function(function)
             .limits(Limits::aws())
-            .logs(Logs::Stderr)
+            // What goes wrong there reaches the caller as an error; once is enough.
+            .logs(Logs::Discard)
             .start()
             .await
             .map_err(|error| {
