@@ -1,7 +1,9 @@
 //! Fetches an object into a file, by segments side by side.
 //!
 //! ```sh
-//! cargo run --release -p invoker-cli -- local --limits off --function files=target/release/stream-fn
+//! cargo build --release -p stream-fn
+//! STREAM_FN_SOURCE=pattern cargo run --release -p invoker-cli -- \
+//!     local --function files=target/release/stream-fn
 //! cargo run --release --example download_to_file -- http://127.0.0.1:PORT files 64MiB out.bin
 //! ```
 
