@@ -149,7 +149,7 @@ impl Error {
                 ErrorKind::NotEventStream,
                 format!("the answer of {service} is not one of the Lambda service"),
             ),
-            _ => (ErrorKind::Configuration, "the call could not be made".to_owned()),
+            _ => (ErrorKind::InvalidInput, "the call cannot be made as it is".to_owned()),
         };
         Self::new(kind, message).with_source(causes)
     }
@@ -248,7 +248,9 @@ impl Causes {
         let mut next = Some(error);
         while let Some(error) = next {
             let word = quotable(&error.to_string());
-            if words.last().is_none_or(|last| !last.contains(&word)) {
+            // Words with braces are the `Debug` of something, and some of the SDK's own messages
+            // hold the whole request that way, payload and signature.
+            if !word.contains('{') && words.last().is_none_or(|last| !last.contains(&word)) {
                 words.push(word);
             }
             next = error.source();
@@ -280,6 +282,13 @@ mod tests {
         assert_eq!(quotable("two\nlines\u{1b}[2J"), "two lines [2J");
         let long = quotable(&"x".repeat(QUOTED_LEN + 1));
         assert_eq!((long.chars().count(), long.ends_with('…')), (QUOTED_LEN + 1, true));
+    }
+
+    #[test]
+    fn a_request_in_a_message_is_not_told() {
+        let inner = std::io::Error::other("no scheme");
+        let error = Error::new(ErrorKind::InvalidInput, "Request { body: b\"secret\" }");
+        assert_eq!(Causes::of(&error.with_source(inner)).to_string(), "no scheme");
     }
 
     #[test]

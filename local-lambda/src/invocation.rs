@@ -57,7 +57,7 @@ pub(crate) enum Ending {
     /// The process ended.
     Exited(ExitStatus),
     /// The program could not be started.
-    NotStarted(std::io::ErrorKind),
+    NotStarted { program: std::ffi::OsString, error: std::io::ErrorKind },
     /// The function took longer than it may.
     TimedOut(Duration),
     /// The environment never asked for an invocation.
@@ -102,9 +102,9 @@ impl Ending {
                 "Runtime.ExitError",
                 format_args!("Runtime exited with error: {}", exit(*status)),
             ),
-            Self::NotStarted(kind) => told(
+            Self::NotStarted { program, error } => told(
                 "Runtime.InvalidEntrypoint",
-                format_args!("the program cannot be started: {kind}"),
+                format_args!("the program {} cannot be started: {error}", program.display()),
             ),
             Self::TimedOut(after) => told(
                 "Sandbox.Timedout",

@@ -77,7 +77,11 @@ impl Relay {
         match none {
             NoLease::Limit => self.caller.refuse(Refusal::Throttled(Reason::Function)),
             NoLease::NotStarted(err) => {
-                let failure = Ending::NotStarted(err.kind()).failure(&self.call.request_id);
+                let failure = Ending::NotStarted {
+                    program: self.function.program.clone(),
+                    error: err.kind(),
+                };
+                let failure = failure.failure(&self.call.request_id);
                 self.caller.end(failure, Bytes::new()).await;
             }
         }

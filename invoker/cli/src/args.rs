@@ -103,6 +103,7 @@ pub(crate) struct Inspect {
 #[derive(Debug, Args)]
 pub(crate) struct Question {
     /// A name, `name:qualifier`, an ARN; or `local:DIR` and `local:`, a function of our own here
+    #[arg(value_parser = function)]
     pub(crate) function: String,
     /// The name of an object that the function has
     #[arg(conflicts_with = "payload")]
@@ -163,7 +164,7 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// The AWS region
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = region)]
     pub(crate) region: Option<String>,
     /// The profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
@@ -256,6 +257,21 @@ fn range(text: &str) -> Result<Wanted, String> {
         Some(Wanted::Last(0)) => Err("a range of the last 0 bytes is none".into()),
         Some(wanted) => Ok(wanted),
         None => Err("a range is FIRST-LAST, FIRST- or -LENGTH, counted from 0".into()),
+    }
+}
+
+fn function(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("the name of a function is needed".into()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("a region is letters, digits and hyphens, such as eu-west-1".into()),
     }
 }
 

@@ -22,6 +22,10 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
         Some(output) => output,
         None => own_name(question.object.as_deref())?,
     };
+    if transfer.report.as_ref() == Some(&output) {
+        let message = format!("{} cannot take both the result and its report", output.display());
+        return Err(Failure::Usage(message));
+    }
     let destination = Destination::of(&output);
     let payload = payload(&question)?;
     let target = Target::find(&question.function, &connection, transfer.quiet).await?;
@@ -38,7 +42,11 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
 
     if let Some(path) = &transfer.report {
         let object = question.object.as_deref();
-        report::write(path, &question.function, object, &progress, outcome.as_ref())?;
+        let written = report::write(path, &question.function, object, &progress, outcome.as_ref());
+        // What was wrong with the download counts for more.
+        if outcome.is_ok() {
+            written?;
+        }
     }
     let report = outcome?;
     let what = question.object.as_deref().unwrap_or(&question.function);
@@ -72,7 +80,14 @@ async fn deliver(download: Download, destination: Destination) -> Result<Report,
             let mut sink = Sink::open(name, path.as_deref())?;
             let mut bytes = download.in_order().await?;
             while let Some(next) = bytes.next_bytes().await {
-                sink.write(next?).await?;
+                match next {
+                    Ok(next) => sink.write(next).await?,
+                    Err(error) => {
+                        // What came before the failure is right, and its reader may want it.
+                        sink.finish().await?;
+                        return Err(error.into());
+                    }
+                }
             }
             sink.finish().await?;
             let lost = || Failure::file("cannot tell what was done", std::io::Error::other("bug"));

@@ -20,17 +20,23 @@ mod signals;
 
 use std::process::ExitCode;
 
+use std::time::Duration;
+
 use args::{Command, Parsed};
+use tracing_subscriber::EnvFilter;
+
+/// How long threads have to leave their files as they should be, after a signal say. They need
+/// milliseconds; a disk that hangs must not keep the process for ever.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let command = match args::parse() {
         Ok(command) => command,
         Err(Parsed::Printed(code)) => return code,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    // The SDK logs what it returns as well; a failure is told once, unless someone wants more.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return report::failed(&report::Failure::file("cannot start", error)),
@@ -44,8 +50,7 @@ fn main() -> ExitCode {
             Command::Function => serve::function().await,
         }
     });
-    // A thread that still waits for a full pipe must not keep the process.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(LAST_WORK);
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report::failed(&failure),

@@ -86,12 +86,7 @@ impl Failure {
             Self::BrokenPipe => "the reader of stdout has gone".into(),
             Self::Signal { code } => format!("interrupted by signal {}", code - 128),
             Self::Invoker(error) => {
-                let mut message = error.to_string();
-                let mut source = std::error::Error::source(error);
-                while let Some(cause) = source {
-                    message = format!("{message}: {cause}");
-                    source = cause.source();
-                }
+                let message = in_one_line(error);
                 match error.request_id() {
                     Some(id) => format!("{message} (request {id})"),
                     None => message,
@@ -122,6 +117,17 @@ impl Failure {
             _ => return None,
         })
     }
+}
+
+/// An error and its causes.
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    line
 }
 
 /// Says on stderr what failed; the exit code for it.

@@ -3,10 +3,10 @@
 
 use std::io::Write;
 
-use local_lambda::{Function, LocalLambda, Logs};
+use local_lambda::{ErrorKind, Function, LocalLambda, Logs};
 
 use crate::args::{Limits, Local};
-use crate::report::Failure;
+use crate::report::{Failure, in_one_line};
 use crate::signals;
 
 /// Runs the service in the foreground.
@@ -25,8 +25,12 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
         builder = builder.function(function);
     }
     let listen = arguments.listen;
-    let local = builder.start().await.map_err(|error| {
-        Failure::file(format!("cannot serve on {listen}"), std::io::Error::other(error))
+    let local = builder.start().await.map_err(|error| match error.kind() {
+        ErrorKind::Listen => {
+            let why = std::io::Error::other(in_one_line(&error));
+            Failure::file(format!("cannot serve on {listen}"), why)
+        }
+        _ => Failure::Usage(in_one_line(&error)),
     })?;
     let line = format!("listening on {}\n", local.endpoint_url());
     let mut stdout = std::io::stdout().lock();
@@ -43,7 +47,7 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
 pub(crate) async fn function() -> Result<(), Failure> {
     let setting = std::env::var("STREAM_FN_SOURCE").unwrap_or_default();
     let source = stream_fn::source::parse(&setting)
-        .map_err(|error| Failure::Usage(format!("STREAM_FN_SOURCE={setting}: {error}")))?;
+        .map_err(|error| Failure::Usage(format!("STREAM_FN_SOURCE: {}", in_one_line(&error))))?;
     stream_fn::serve(source)
         .await
         .map_err(|error| Failure::file("the function cannot run", std::io::Error::other(error)))

@@ -118,13 +118,12 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(url) = &connection.endpoint_url {
-        checked(url)?;
+        checked("--endpoint-url", url)?;
         loader = loader.endpoint_url(url);
     }
     let loaded = loader.load().await;
-    let loopback = connection.endpoint_url.as_deref().is_some_and(is_loopback)
-        || loaded.endpoint_url().is_some_and(is_loopback)
-        || std::env::var("AWS_ENDPOINT_URL_LAMBDA").is_ok_and(|url| is_loopback(&url));
+    let endpoint = endpoint(connection, &loaded)?;
+    let loopback = endpoint.as_deref().is_some_and(is_loopback);
 
     let mut config = loaded.clone().into_builder();
     if loaded.region().is_none() {
@@ -141,6 +140,13 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
         None => Err(String::new()),
     };
     if let Err(why) = found {
+        // A profile that was asked for is meant.
+        if let Some(profile) = &connection.profile {
+            let message = format!(
+                "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
+            );
+            return Err(Failure::Configuration(message));
+        }
         if !loopback {
             let message = format!(
                 "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
@@ -167,13 +173,29 @@ fn placeholder() -> Credentials {
     Credentials::new("local", "local", None, None, "placeholder for a service on loopback")
 }
 
-fn checked(url: &str) -> Result<(), Failure> {
+/// The endpoint that is set, wherever it is; as the SDK does, the service's own setting first.
+fn endpoint(connection: &Connection, loaded: &SdkConfig) -> Result<Option<String>, Failure> {
+    if connection.endpoint_url.is_some() {
+        return Ok(connection.endpoint_url.clone());
+    }
+    const VARIABLE: &str = "AWS_ENDPOINT_URL_LAMBDA";
+    if let Ok(url) = std::env::var(VARIABLE)
+        && !url.is_empty()
+    {
+        checked(VARIABLE, &url)?;
+        return Ok(Some(url));
+    }
+    if let Some(url) = loaded.endpoint_url() {
+        checked("the configured endpoint URL", url)?;
+    }
+    Ok(loaded.endpoint_url().map(str::to_owned))
+}
+
+fn checked(setting: &str, url: &str) -> Result<(), Failure> {
     if host(url).is_some_and(|host| !host.is_empty()) {
         return Ok(());
     }
-    Err(Failure::Usage(format!(
-        "--endpoint-url {url}: an URL such as http://127.0.0.1:9000 is needed"
-    )))
+    Err(Failure::Usage(format!("{setting}: {url:?} is no URL such as http://127.0.0.1:9000")))
 }
 
 fn host(url: &str) -> Option<&str> {
@@ -226,6 +248,6 @@ mod tests {
         {
             assert!(!is_loopback(url), "{url}");
         }
-        assert!(checked("ftp://x").is_err() && checked("http://").is_err());
+        assert!(checked("flag", "ftp://x").is_err() && checked("flag", "http://").is_err());
     }
 }
