@@ -18,16 +18,25 @@ mod output;
 mod report;
 mod signals;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use std::time::Duration;
 
 use args::{Command, Parsed};
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 /// How long threads have to leave their files as they should be, after a signal say. They need
 /// milliseconds; a disk that hangs must not keep the process for ever.
 const LAST_WORK: Duration = Duration::from_secs(5);
+
+/// Threads for half of the cores. Fetching is mostly the kernel's work, the reader and the functions
+/// of `local:` want cores too, and each thread more has a heap of its own that grows with time.
+fn runtime() -> std::io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread().worker_threads(cores.div_ceil(2)).enable_all().build()
+}
 
 fn main() -> ExitCode {
     let command = match args::parse() {
@@ -37,7 +46,7 @@ fn main() -> ExitCode {
     // The SDK logs what it returns as well; a failure is told once, unless someone wants more.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report::failed(&report::Failure::file("cannot start", error)),
     };
