@@ -1,111 +1,20 @@
 //! Handlers of good and bad manners, each in a process of its own, come in; what a Runtime API sees of
 //! them is told from the raw bytes.
 //!
-//! The function under test is this very test binary, started again to run [`function`] alone.
+//! The function under test is the example `function_of_manners`, which Cargo builds with the tests.
 
 // clippy.toml allows it to functions marked as tests; what they call is theirs too.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use futures_util::{StreamExt, stream};
-use serde::Deserialize;
 use serde_json::json;
-use std::io;
 use std::process::Stdio;
-use std::task::Poll;
 use std::time::Duration;
-use stream_fn::{BoxError, Failure, Metadata, Object, Request, Response, Version};
 use support::{Invocation, Reply, RuntimeApi, Seen, now_ms, soon};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
-
-#[derive(Deserialize)]
-struct Order {
-    case: String,
-    /// Where to ask whether to go on.
-    gate: Option<String>,
-}
-
-/// Not a test: what the child processes run.
-#[test]
-#[ignore = "the function that the other tests start"]
-fn function() {
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let error = runtime.block_on(stream_fn::run(handle)).unwrap_err();
-        panic!("{error}");
-    }
-}
-
-async fn handle(request: Request) -> Result<Response, BoxError> {
-    let order: Order = request.payload()?;
-    let one = || stream::iter([Ok::<_, BoxError>("one")]);
-    let gate = order.gate.unwrap_or_default();
-    Ok(match order.case.as_str() {
-        "stream" => Response::stream(stream::iter([Ok::<_, BoxError>("one"), Ok("two")])),
-        "stream-error" => {
-            let failed = Err(Failure::new("Boom", "in\r\nmid stream").into());
-            Response::stream(one().chain(stream::iter([failed, Ok("after")])))
-        }
-        "stream-panic" => {
-            let panic = stream::poll_fn(|_| -> Poll<Option<Result<&str, BoxError>>> {
-                panic!("on purpose")
-            });
-            Response::stream(one().chain(panic))
-        }
-        "writer" => Response::writer(|mut writer| async move {
-            for _ in 0..3 {
-                writer.write_all(b"row\n").await?;
-                tokio::task::yield_now().await;
-            }
-            io::Result::Ok(())
-        }),
-        "writer-error" => Response::writer(|mut writer| async move {
-            writer.write_all(b"one").await?;
-            Err::<(), io::Error>(io::Error::other(Failure::new("Quota", "no more")))
-        }),
-        "writer-panic" => Response::writer(|mut writer| async move {
-            writer.write_all(b"one").await?;
-            tokio::task::yield_now().await;
-            fall()
-        }),
-        "short" => Response::stream(one()).content_length(4),
-        "long" => Response::stream(one()).content_length(2),
-        "short-object" => {
-            let metadata = Metadata::new(10, Version::new("v").unwrap());
-            Response::object(Object::new(metadata, |_| stream::iter([Ok("one".into())]).boxed()))
-        }
-        "error" => return Err(io::Error::other("handler failed").into()),
-        "typed-error" => return Err(Failure::new("Function.NoSuchTable", "gone").into()),
-        "panic" => panic!("on purpose"),
-        "value" => Response::value(&json!({"id": request.request_id()})),
-
-        "too-large-head" => Response::stream(one()).header("x", &"y".repeat(16_000)),
-        "gated" => Response::stream(one().chain(stream::once(async move {
-            pass(&gate).await?;
-            Ok("two")
-        }))),
-        "gated-first" => Response::stream(stream::once(async move {
-            pass(&gate).await?;
-            Ok::<_, BoxError>("late")
-        })),
-        "endless" => Response::stream(stream::repeat_with(|| Ok::<_, BoxError>(vec![1; 65_536]))),
-        "stuck" => Response::stream(one().chain(stream::pending())),
-        "stuck-handler" => std::future::pending().await,
-        other => return Err(format!("no case {other}").into()),
-    })
-}
-
-fn fall() -> io::Result<()> {
-    panic!("on purpose")
-}
-
-/// Waits for a word from the test.
-async fn pass(gate: &str) -> io::Result<()> {
-    TcpStream::connect(gate).await?.read_u8().await.map(|_| ())
-}
 
 struct Gate(TcpListener);
 
@@ -129,13 +38,16 @@ async fn open(mut visitor: TcpStream) {
 }
 
 fn start(api: &RuntimeApi, workers: usize) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    api.environment(&mut command).args(["--exact", "function", "--ignored", "--nocapture"]);
+    // Test programs are in `deps`, examples beside it.
+    let tests = std::env::current_exe().unwrap();
+    let function = format!("examples/function_of_manners{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(tests.ancestors().nth(2).unwrap().join(function));
+    api.environment(&mut command);
     if workers > 1 {
         command.env("AWS_LAMBDA_MAX_CONCURRENCY", workers.to_string());
     }
-    // The harness of the child talks there.
-    command.stdout(Stdio::null()).spawn().unwrap()
+    // What it says of its panics is expected.
+    command.stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn order(case: &str) -> Invocation {

@@ -52,7 +52,11 @@ fn memory_does_not_grow_with_the_result() {
     assert_eq!((&report["bytes"], &report["in_flight_max"]), (&(256 * MIB).into(), &32.into()));
     match report["peak_rss_bytes"].as_u64() {
         Some(peak) => assert!(peak <= LIMIT, "{peak} bytes of memory"),
-        None => eprintln!("SKIPPED: this system does not tell how much memory was used"),
+        None => {
+            // Not by a macro, whose words the test harness keeps to itself.
+            let words = "SKIPPED: this system does not tell how much memory was used";
+            let _ = writeln!(std::io::stderr(), "{words}");
+        }
     }
 }
 
