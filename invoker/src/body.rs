@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, quotable};
 use crate::head::{Beginning, Head, HeadReader};
 use crate::invocation::{Begun, Events};
 
@@ -58,6 +58,13 @@ impl ResponseStream {
                 Beginning::Body(first) => break (None, first),
             }
         };
+        if let Some(head) = &head
+            && let (Some(text), None) = (head.header("content-length"), head.content_length())
+        {
+            let message = format!("the head promises a content-length of {}", quotable(text));
+            return Err(Error::new(ErrorKind::Inconsistent, message)
+                .with_request_id(begun.request_id.as_deref()));
+        }
         // These two speak of a body without having one (RFC 9110, sections 15.3.5 and 15.4.5).
         let has_body = |head: &&Head| !matches!(head.status, 204 | 304);
         let promised = head.as_ref().filter(has_body).and_then(Head::content_length);

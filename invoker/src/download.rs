@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use tokio::sync::Semaphore;
 
 use crate::body::ResponseStream;
 use crate::checksum::{self, Sum};
@@ -120,7 +121,7 @@ impl Download {
     /// The most segments in flight at once, at least 1; [`DEFAULT_IN_FLIGHT`] if this is not
     /// called.
     pub fn in_flight(mut self, segments: usize) -> Self {
-        self.settings.in_flight = segments.max(1);
+        self.settings.in_flight = segments.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
@@ -128,9 +129,11 @@ impl Download {
     /// [`DEFAULT_MEMORY_LIMIT`] if this is not called.
     ///
     /// Memory in all is at most this and, for each segment in flight, its largest frame and one
-    /// read of its socket. A file needs no such budget: there the second term is all.
+    /// read of its socket. A file needs no such budget: there it is the second term, and a few
+    /// pieces that wait for the disk.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.settings.memory_limit = bytes.clamp(1, u32::MAX as usize);
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        self.settings.memory_limit = bytes.clamp(1, most);
         self
     }
 
@@ -213,11 +216,15 @@ impl Download {
             Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
             Found::Object(object) => match *object {
                 // Too large to be held whole: it cannot but wait for its reader.
-                Object { first: Some(segment), version, wanted, .. }
-                    if segment.range() == wanted
+                Object { first, version, wanted, .. }
+                    if settings.segment_size > settings.memory_limit as u64
                         && wanted.end - wanted.start > settings.memory_limit as u64 =>
                 {
-                    Inner::Direct { segment: Box::new(segment), version, next: wanted.start }
+                    let next = wanted.start;
+                    let segment = first.unwrap_or_else(|| {
+                        Segment::new(Arc::clone(&asking), Arc::clone(&version), wanted)
+                    });
+                    Inner::Direct { segment: Box::new(segment), version, next }
                 }
                 object => Inner::Queue(InOrder::start(asking, object, &settings)),
             },
@@ -226,6 +233,7 @@ impl Download {
     }
 
     async fn discover(self) -> Result<(Arc<Asking>, Found, Settings), Error> {
+        self.progress.begin();
         let asking = self.asking();
         let mut settings = self.settings;
         settings.segment_size = match self.segmented {
@@ -317,8 +325,11 @@ impl Check {
         }
         progress.describe(description.clone());
         let sum = description.checksum.as_deref().and_then(checksum::parse);
+        let partial = matches!(found, Found::Plain(stream)
+            if stream.head().is_some_and(|head| head.status == 206));
         let expected = match sum {
             None => Err("the function gave no checksum"),
+            Some(_) if partial => Err("only a range of the object was fetched"),
             Some(_) if wanted != description.size => Err("only a range of the object was fetched"),
             Some(sum) => Ok(sum),
         };
@@ -390,7 +401,8 @@ impl OrderedBytes {
     ///
     /// # Cancel safety
     ///
-    /// Safe: no byte is lost when the future is dropped.
+    /// Safe: no byte is lost when the future is dropped. One segment larger than the budget that has
+    /// to be asked for again is asked for anew each time, so do not drop it often.
     pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
         let next = match self.read().await {
             Ok(Some(bytes)) => return Some(Ok(bytes)),
@@ -441,6 +453,8 @@ impl OrderedBytes {
             Inner::Queue(queue) => queue.sum(),
             Inner::Ended => return Ok(()),
         };
+        // What was in flight is not any more.
+        self.inner = Inner::Ended;
         let integrity = self.check.integrity(sum)?;
         let description = self.check.description.clone();
         self.report = Some(Report { description, integrity, snapshot: self.progress.snapshot() });

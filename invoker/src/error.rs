@@ -64,9 +64,10 @@ pub enum ErrorKind {
         /// The function's message.
         message: String,
     },
-    /// The function worked and said no: its head has a status that is not 2xx.
+    /// The function worked and said no: its head has a status that is not 2xx, or it serves no
+    /// ranges where one was wanted.
     Answer {
-        /// The status, such as 404 or 416.
+        /// The status, such as 404 or 416; 200 where there are no ranges.
         status: u16,
     },
     /// The stream or the body ended before its proven end.
@@ -196,7 +197,9 @@ impl std::error::Error for Error {
 fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Error {
     let status = raw.status().as_u16();
     let code = quotable(error.code().unwrap_or("an error without a name"));
-    let message = match error.message().map(quotable) {
+    // The first line: a refused signature is explained below it with the whole request, token and all.
+    let first_line = |text: &str| quotable(text.lines().next().unwrap_or_default());
+    let message = match error.message().map(first_line) {
         Some(text) if !text.is_empty() => format!("the service refused with {code}: {text}"),
         _ => format!("the service refused with {code} (HTTP {status})"),
     };

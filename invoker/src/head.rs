@@ -40,7 +40,9 @@ impl Head {
 
     /// The promised length of the body, in bytes.
     pub fn content_length(&self) -> Option<u64> {
-        self.header("content-length")?.trim().parse().ok()
+        let digits = self.header("content-length")?.trim();
+        // `parse` alone would take a sign as well.
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     }
 }
 
@@ -222,7 +224,7 @@ fn parse(json: &[u8]) -> Result<Head, Error> {
     // The parser's own message may quote what it read; its place is enough.
     let wire: Wire = serde_json::from_slice(json).map_err(|error| {
         let message = format!("the function's head is malformed at column {}", error.column());
-        Error::new(ErrorKind::Corrupt, message)
+        Error::new(ErrorKind::Inconsistent, message)
     })?;
     let mut headers = Vec::new();
     for (name, value) in wire.multi_value_headers.into_iter().chain(wire.headers) {
@@ -329,7 +331,7 @@ mod tests {
     #[test]
     fn a_malformed_head_is_an_error_that_quotes_nothing() {
         let error = parse(b"{\"statusCode\":\"secret\"}").unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Corrupt);
+        assert_eq!(*error.kind(), ErrorKind::Inconsistent);
         assert!(!format!("{error:?}").contains("secret"));
     }
 }

@@ -16,8 +16,6 @@ pub(crate) struct Version {
     pub(crate) size: u64,
     /// The version of the function, where it has a number that can be asked for again.
     pub(crate) executed: Option<String>,
-    /// CRC-64/NVME of the object, where the function knows it.
-    pub(crate) checksum: Option<u64>,
 }
 
 /// Some bytes of one version of an object.
@@ -59,9 +57,8 @@ mod tests {
 
     #[test]
     fn bytes_are_given_only_for_their_own_place() {
-        let version = |etag: &str| {
-            Arc::new(Version { etag: etag.to_owned(), size: 9, executed: None, checksum: None })
-        };
+        let version =
+            |etag: &str| Arc::new(Version { etag: etag.to_owned(), size: 9, executed: None });
         let piece = || Piece::new(version("\"a\""), 5, Bytes::from_static(b"data"));
         assert_eq!(piece().into_bytes(&version("\"a\""), 5).unwrap(), "data");
         for (etag, offset) in [("\"b\"", 5), ("\"a\"", 4)] {

@@ -19,7 +19,8 @@ pub struct Progress {
 
 #[derive(Debug)]
 struct Counters {
-    began: Instant,
+    /// When the download was started, if it was.
+    began: OnceLock<Instant>,
     wanted: AtomicU64,
     received: AtomicU64,
     refetched: AtomicU64,
@@ -41,7 +42,8 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// From the beginning to the first byte of the body.
     pub first_byte: Option<Duration>,
-    /// How many bytes are wanted; `None` while that is not known, and for plain streams.
+    /// How many bytes are wanted; `None` while that is not known, and for plain streams of unknown
+    /// length.
     pub wanted_bytes: Option<u64>,
     /// Bytes received, each counted once.
     pub bytes: u64,
@@ -53,17 +55,24 @@ pub struct Snapshot {
     pub in_flight: u64,
     /// The most there were at once.
     pub in_flight_max: u64,
-    /// Invocations repeated after a failure.
+    /// Invocations repeated after a failure that was no throttle.
     pub retries: u64,
     /// Invocations that the service had no capacity for.
     pub throttles: u64,
+}
+
+impl Default for Progress {
+    /// The counters of a download that has not begun: all zero.
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Progress {
     pub(crate) fn new() -> Self {
         let zero = || AtomicU64::new(0);
         let counters = Counters {
-            began: Instant::now(),
+            began: OnceLock::new(),
             wanted: AtomicU64::new(UNKNOWN),
             received: zero(),
             refetched: zero(),
@@ -84,7 +93,7 @@ impl Progress {
         let counters = &*self.counters;
         let known = |counter: &AtomicU64| Some(counter.load(Relaxed)).filter(|&n| n != UNKNOWN);
         Snapshot {
-            elapsed: counters.began.elapsed(),
+            elapsed: self.elapsed(),
             first_byte: known(&counters.first_byte_micros).map(Duration::from_micros),
             wanted_bytes: known(&counters.wanted),
             bytes: counters.received.load(Relaxed),
@@ -105,6 +114,15 @@ impl Progress {
     pub(crate) fn describe(&self, description: Description) {
         // There is one first answer.
         let _ = self.counters.description.set(description);
+    }
+
+    pub(crate) fn begin(&self) {
+        // Only the first time counts.
+        let _ = self.counters.began.set(Instant::now());
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.counters.began.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     pub(crate) fn wants(&self, bytes: u64) {
@@ -147,7 +165,7 @@ impl Progress {
     }
 
     fn micros(&self) -> u64 {
-        u64::try_from(self.counters.began.elapsed().as_micros()).unwrap_or(UNKNOWN - 1)
+        u64::try_from(self.elapsed().as_micros()).unwrap_or(UNKNOWN - 1)
     }
 }
 

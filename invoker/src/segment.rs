@@ -12,13 +12,15 @@ use bytes::Bytes;
 
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
-use crate::checksum::{self, Sum};
+use crate::checksum::Sum;
 use crate::client::Invoker;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::invocation::Invocation;
 use crate::piece::{Piece, Version};
 use crate::progress::{InFlight, Progress};
+use tokio::time::Instant;
+
 use retry::{Class, Decision, Failures, Policy};
 
 /// The longest refusal of a function that is read for its message, in bytes.
@@ -65,12 +67,16 @@ impl Asking {
             }
             _ => failures.failed += 1,
         }
-        let waited = self.progress.since_byte();
+        // A reader who was away is not the service's fault: patience begins with the first throttle.
+        let first_throttle = *failures.throttled_since.get_or_insert_with(Instant::now);
+        let waited = self.progress.since_byte().min(first_throttle.elapsed());
         match retry::decide(&self.policy, &error, *failures, waited, (self.chance)()) {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
                 tracing::debug!(error = %error, ?delay, "an invocation failed and is repeated");
-                self.progress.retried();
+                if retry::class(error.kind()) != Class::Throttle {
+                    self.progress.retried();
+                }
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
@@ -291,12 +297,7 @@ pub(crate) fn version(head: &Head, size: u64, executed: Option<&str>) -> Option<
     }
     // `$LATEST` is not a version that stays: the ETag alone has to guard the bytes.
     let executed = executed.filter(|version| version.bytes().all(|byte| byte.is_ascii_digit()));
-    Some(Version {
-        etag: etag.to_owned(),
-        size,
-        executed: executed.map(str::to_owned),
-        checksum: head.header(checksum::HEADER).and_then(checksum::parse),
-    })
+    Some(Version { etag: etag.to_owned(), size, executed: executed.map(str::to_owned) })
 }
 
 /// Reads a refusal for its message.

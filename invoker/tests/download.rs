@@ -332,6 +332,57 @@ async fn a_function_without_ranges_is_one_stream() {
 }
 
 #[tokio::test]
+async fn a_part_of_unknown_place_is_not_the_whole() {
+    for content_range in [Some("bytes 0-4/*"), Some("nonsense"), None] {
+        let script = move |_: &Asked| {
+            let mut headers = vec![("content-length", "5"), ("etag", ETAG)];
+            headers.extend(content_range.map(|value| ("content-range", value)));
+            Answer::stream([chunk(&head(206, &headers)), chunk(b"01234"), complete("{}")])
+        };
+        let error = both(script, same).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Inconsistent, "{content_range:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_promise_that_cannot_be_read_is_no_promise_kept() {
+    let script = |_: &Asked| {
+        let head = head(200, &[("content-length", "5, 5")]);
+        Answer::stream([chunk(&head), chunk(b"01234"), complete("{}")])
+    };
+    let error = both(script, same).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Inconsistent, "{error}");
+}
+
+#[tokio::test]
+async fn a_large_suffix_in_one_stream_waits_for_no_budget() {
+    let bytes = pattern(SIZE);
+    let served = bytes.clone();
+    let script = move |asked: &Asked| match asked.custom["range"].as_str() {
+        "bytes=-1" => {
+            let last = format!("bytes={}-", SIZE - 1);
+            let custom = [("range".to_owned(), last)].into();
+            range_answer(&served, ETAG, &Asked { custom, ..asked.clone() })
+        }
+        _ => range_answer(&served, ETAG, asked),
+    };
+    let configure = |download: Download| {
+        download.segments(false).memory_limit(1_000).wanted(Wanted::Last(500_000))
+    };
+    assert!(both(script, configure).await.unwrap().0 == bytes[SIZE - 500_000..]);
+}
+
+#[tokio::test]
+async fn what_is_counted_at_the_end_is_not_in_flight() {
+    for segments in [true, false] {
+        let service = object_service(pattern(SIZE)).await;
+        let download = download(&service).segments(segments).memory_limit(500_000);
+        let (_, report) = in_order(download).await.unwrap();
+        assert_eq!(report.snapshot.in_flight, 0);
+    }
+}
+
+#[tokio::test]
 async fn without_segments_it_is_one_invocation() {
     let service = object_service(pattern(SIZE)).await;
     let configure = || download(&service).segments(false).memory_limit(1000);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{BinaryBytes, HumanDuration, ProgressBar, ProgressStyle};
 use invoker::{Integrity, Report, Snapshot};
 
+use crate::report::say;
+
 /// How often the bar is drawn.
 pub(crate) const REDRAW: Duration = Duration::from_millis(100);
 
@@ -52,12 +54,9 @@ impl Display {
                 *next = now.elapsed + LINE_EVERY;
                 let bytes = BinaryBytes(now.bytes);
                 let wanted = now.wanted_bytes.map(|n| format!(" of {}", BinaryBytes(n)));
-                eprintln!(
-                    "{bytes}{} after {} s{}",
-                    wanted.unwrap_or_default(),
-                    now.elapsed.as_secs(),
-                    remarks(now)
-                );
+                let wanted = wanted.unwrap_or_default();
+                let seconds = now.elapsed.as_secs();
+                say(&format!("{bytes}{wanted} after {seconds} s{}", remarks(now)));
             }
             _ => {}
         }
@@ -88,11 +87,11 @@ impl Display {
             Integrity::NotVerified { reason } => format!("not verified: {reason}"),
             _ => "not verified".to_owned(),
         };
-        eprintln!(
+        say(&format!(
             "{what}: {} in {seconds:.2} s, {rate}/s, {how}{}; {checked}",
             BinaryBytes(now.bytes),
             remarks(now)
-        );
+        ));
     }
 }
 

@@ -7,52 +7,59 @@ use std::pin::pin;
 
 use invoker::{Download, Progress, Report, Timeouts};
 
-use crate::args::{Get, Transfer};
+use crate::args::{Get, Question, Transfer};
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
 use crate::question::payload;
-use crate::report::{self, Failure};
+use crate::report::{self, Failure, ReportFile};
 use crate::signals;
 use crate::target::Target;
 
-/// Fetches one result.
+/// Fetches one result, and reports on it if that is asked for.
 pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
-    let Get { question, transfer, connection, output } = arguments;
-    let output = match output {
-        Some(output) => output,
-        None => own_name(question.object.as_deref())?,
+    let output = match &arguments.output {
+        Some(output) => output.clone(),
+        None => own_name(arguments.question.object.as_deref())?,
     };
-    if transfer.report.as_ref() == Some(&output) {
-        let message = format!("{} cannot take both the result and its report", output.display());
-        return Err(Failure::Usage(message));
-    }
-    let destination = Destination::of(&output);
-    let payload = payload(&question)?;
-    let target = Target::find(&question.function, &connection, transfer.quiet).await?;
-    let timeouts =
-        Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout };
-    let download = configure(target.download(&question, payload, timeouts), &transfer);
-    let progress = download.progress();
-
-    let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
-        && std::io::stdout().is_terminal();
-    let mut display = Display::new(transfer.quiet, data_on_terminal);
-    let outcome = watched(deliver(download, destination), &progress, &mut display).await;
-    display.clear();
-
-    if let Some(path) = &transfer.report {
-        let object = question.object.as_deref();
-        let written = report::write(path, &question.function, object, &progress, outcome.as_ref());
+    let report = match &arguments.transfer.report {
+        Some(path) => Some(ReportFile::create(path, &output)?),
+        None => None,
+    };
+    let mut progress = Progress::default();
+    let outcome = fetch(&arguments, &output, &mut progress).await;
+    if let Some(report) = report {
+        let Question { function, object, .. } = &arguments.question;
+        let outcome = outcome.as_ref();
+        let written = report::write(report, function, object.as_deref(), &progress, outcome);
         // What was wrong with the download counts for more.
         if outcome.is_ok() {
             written?;
         }
     }
+    outcome.map(drop)
+}
+
+/// `progress` becomes that of the download as soon as there is one.
+async fn fetch(arguments: &Get, output: &Path, progress: &mut Progress) -> Result<Report, Failure> {
+    let Get { question, transfer, connection, .. } = arguments;
+    let destination = Destination::of(output);
+    let payload = payload(question)?;
+    let target = Target::find(&question.function, connection, transfer.quiet).await?;
+    let timeouts =
+        Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout };
+    let download = configure(target.download(question, payload, timeouts), transfer);
+    *progress = download.progress();
+
+    let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
+        && std::io::stdout().is_terminal();
+    let mut display = Display::new(transfer.quiet, data_on_terminal);
+    let outcome = watched(deliver(download, destination), progress, &mut display).await;
+    display.clear();
     let report = outcome?;
     let what = question.object.as_deref().unwrap_or(&question.function);
     display.finish(what, &report);
     target.close().await;
-    Ok(())
+    Ok(report)
 }
 
 /// Runs `work` to its end or to a signal, while the display follows its counters.

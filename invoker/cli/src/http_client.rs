@@ -19,7 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, Error, connect};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 /// The largest buffer that a connection reads into, in bytes: two records of TLS, and what the
 /// service's own sandbox copies a response with. Measured against 80 KiB it costs a tenth more
@@ -31,14 +31,25 @@ const POOL_IDLE: Duration = Duration::from_secs(20);
 
 type Hyper = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
 
-/// A client for all calls of this process, with the system's root certificates.
-pub(crate) fn http_client() -> std::io::Result<SharedHttpClient> {
+/// Whose word is taken for who a server is.
+pub(crate) enum Roots {
+    /// The root certificates of this system.
+    System,
+    /// Nobody's: for a service on loopback, which has no certificate.
+    None,
+}
+
+/// A client for all calls of this process.
+pub(crate) fn http_client(roots: Roots) -> std::io::Result<SharedHttpClient> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(std::io::Error::other)?
-        .with_native_roots()?
-        .with_no_client_auth();
+        .map_err(std::io::Error::other)?;
+    let tls = match roots {
+        Roots::System => tls.with_native_roots()?,
+        Roots::None => tls.with_root_certificates(RootCertStore::empty()),
+    };
+    let tls = tls.with_no_client_auth();
     // The SDK asks for a connector by its settings, time and again; there are two or three kinds.
     let connectors = Mutex::new(HashMap::<Option<Duration>, Hyper>::new());
     Ok(http_client_fn(move |settings: &HttpConnectorSettings, _| {

@@ -1,6 +1,8 @@
 //! How it ended goes in; the exit code, the line on stderr and the JSON report come out.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use invoker::{Error, ErrorKind, Integrity, Progress, Report};
@@ -130,22 +132,60 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     line
 }
 
+/// One line on stderr. Whoever closed it does not want to know, and that is no failure.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Says on stderr what failed; the exit code for it.
 pub(crate) fn failed(failure: &Failure) -> ExitCode {
     // A reader who has gone, as `head` does, has all it wanted.
     if !matches!(failure, Failure::BrokenPipe) {
-        eprint!("invoker: {}", failure.message());
-        match failure.hint() {
-            Some(hint) => eprintln!("; {hint}"),
-            None => eprintln!(),
-        }
+        let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        say(&format!("invoker: {}{hint}", failure.message()));
     }
     ExitCode::from(failure.exit_code())
 }
 
+/// A file for the JSON report, opened before anything is called: a report that cannot be written
+/// must not be found out when the work is done, and one of an earlier run must not stay.
+pub(crate) struct ReportFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl ReportFile {
+    /// `output` is where the result goes, which must be another place.
+    pub(crate) fn create(path: &Path, output: &Path) -> Result<Self, Failure> {
+        let mut part = output.as_os_str().to_owned();
+        part.push(".part");
+        if [output, Path::new(&part)].iter().any(|other| place(other) == place(path)) {
+            let message = format!("{} cannot take both the result and its report", path.display());
+            return Err(Failure::Usage(message));
+        }
+        match File::create(path) {
+            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+            Err(error) => Err(Failure::file(format!("cannot write {}", path.display()), error)),
+        }
+    }
+}
+
+/// Where a path leads, whether or not there is a file yet.
+fn place(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    match (std::fs::canonicalize(path), std::fs::canonicalize(folder), path.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// Writes the JSON report of a download, whole or not.
 pub(crate) fn write(
-    path: &Path,
+    report_file: ReportFile,
     function: &str,
     object: Option<&str>,
     progress: &Progress,
@@ -191,7 +231,8 @@ pub(crate) fn write(
         "integrity": integrity,
         "error": error,
     });
-    std::fs::write(path, format!("{report:#}\n"))
+    let ReportFile { mut file, path } = report_file;
+    file.write_all(format!("{report:#}\n").as_bytes())
         .map_err(|error| Failure::file(format!("cannot write {}", path.display()), error))
 }
 

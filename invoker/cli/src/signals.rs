@@ -2,17 +2,20 @@
 
 use crate::report::Failure;
 
-/// Waits for the first of them. A second one ends the process at once, as if this was not here.
+/// Waits for the first of them. Later ones say nothing new: the program is ending by then.
 #[cfg(unix)]
 pub(crate) async fn interrupted() -> Failure {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut hangup), Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         // Without handlers the signals keep their default: the process ends.
         return std::future::pending().await;
     };
     tokio::select! {
+        _ = hangup.recv() => Failure::Signal { code: 129 },
         _ = interrupt.recv() => Failure::Signal { code: 130 },
         _ = terminate.recv() => Failure::Signal { code: 143 },
     }

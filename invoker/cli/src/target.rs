@@ -12,9 +12,9 @@ use invoker::{Download, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 
 use crate::args::{Connection, FUNCTION_COMMAND, Question};
-use crate::http_client;
+use crate::http_client::{self, Roots};
 use crate::question::invocation;
-use crate::report::Failure;
+use crate::report::{Failure, say};
 
 /// What a name begins with that means a function here.
 const LOCAL: &str = "local:";
@@ -97,7 +97,7 @@ impl Target {
             })?;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client()?)
+            .http_client(http_client(Roots::None)?)
             .region(Region::from_static(LOOPBACK_REGION))
             .credentials_provider(SharedCredentialsProvider::new(placeholder()))
             .endpoint_url(local.endpoint_url())
@@ -110,7 +110,8 @@ impl Target {
 /// The SDK's usual chains for region and credentials, looked through before anything is called, so
 /// that a gap in them is named as such.
 async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig, Failure> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(Roots::System)?);
     if let Some(profile) = &connection.profile {
         loader = loader.profile_name(profile);
     }
@@ -155,15 +156,15 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
             return Err(Failure::Configuration(message));
         }
         if !quiet {
-            eprintln!("invoker: no credentials found; the endpoint is on loopback, so any will do");
+            say("invoker: no credentials found; the endpoint is on loopback, so any will do");
         }
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(placeholder())));
     }
     Ok(config.build())
 }
 
-fn http_client() -> Result<SharedHttpClient, Failure> {
-    http_client::http_client().map_err(|error| {
+fn http_client(roots: Roots) -> Result<SharedHttpClient, Failure> {
+    http_client::http_client(roots).map_err(|error| {
         Failure::Configuration(format!("no root certificates of this system can be used: {error}"))
     })
 }

@@ -284,14 +284,19 @@ fn a_program_that_is_not_there_is_named() {
 fn a_report_that_cannot_be_written_is_said() {
     let home = Home::new();
     home.run("get local: 5 -q -o out --report no/folder.json").failed(9, &["no/folder.json"]);
+    assert!(home.names().is_empty(), "nothing was called");
+    home.run("get local: 5 -q -o out --report ./out").failed(2, &["./out", "both"]);
+    home.run("get local: 5 -q -o out --report out.part").failed(2, &["out.part", "both"]);
+    assert!(home.names().is_empty());
 }
 
 /// What was wrong with the download counts for more than what was wrong with its report.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_report_that_cannot_be_written_hides_no_failure() {
     let home = Home::new();
     let local = home.local("-q", &[("f", failing_function())]);
-    let rest = "f -q -o out --report no/folder.json -p";
+    let rest = "f -q -o out --report /dev/full -p";
     let ran = local.invoker(&home, "get", rest).arg(r#"{"fail": "early"}"#).run();
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("Function.NothingToday"), "{}", ran.stderr);

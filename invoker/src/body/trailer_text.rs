@@ -17,8 +17,8 @@ const TYPE: &[u8] = b"Lambda-Runtime-Function-Error-Type: ";
 const BODY: &[u8] = b"\r\nLambda-Runtime-Function-Error-Body: ";
 const END: &[u8] = b"\r\n";
 
-/// The longest text that is recognised at the end of a body, in bytes.
-const TEXT_LIMIT: usize = 4 * 1024;
+/// The longest text that is recognised at the end of a body, in bytes: a message of 12 KB.
+const TEXT_LIMIT: usize = 16 * 1024;
 
 /// The error in a slice that begins with such a text.
 pub(super) fn at_start(slice: &[u8]) -> Option<Error> {

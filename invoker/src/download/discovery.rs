@@ -117,6 +117,13 @@ fn first_end(wanted: &Wanted, start: u64, segment_size: u64) -> u64 {
 
 /// An answer that is no range of an object.
 fn plain(answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
+    if answer.head().is_some_and(|head| head.status == 206) {
+        let message = "the function answered with a part of the object (206), but its \
+                       content-range does not say which part of how many bytes";
+        return Err(
+            Error::new(ErrorKind::Inconsistent, message).with_request_id(answer.request_id())
+        );
+    }
     if *wanted == Wanted::All {
         return Ok(Found::Plain(answer));
     }

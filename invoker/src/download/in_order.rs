@@ -169,7 +169,12 @@ async fn fetch(mut segment: Segment, sender: mpsc::Sender<Arrived>) {
             // What is not taken at once may wait long: then only its own bytes may be held.
             Ok(Some(piece)) if sender.capacity() < room => Arrived::Piece(piece.compact()),
             Ok(Some(piece)) => Arrived::Piece(piece),
-            Ok(None) => Arrived::Whole { sum: segment.sum().value() },
+            Ok(None) => {
+                let sum = segment.sum().value();
+                drop(segment); // in flight until now
+                let _ = sender.send(Arrived::Whole { sum }).await;
+                return;
+            }
             Err(error) => Arrived::Failed(error),
         };
         let more = matches!(arrived, Arrived::Piece(_));

@@ -5,6 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -27,21 +28,28 @@ impl PartFile {
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(".part");
         let part = target.with_file_name(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part)
-            .map_err(|error| failed("create", &part, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let message = format!("another process is writing {}", part.display());
-                return Err(Error::new(ErrorKind::LocalFile, message));
+        let file = loop {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&part)
+                .map_err(|error| failed("create", &part, error))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let message = format!("another process is writing {}", part.display());
+                    return Err(Error::new(ErrorKind::LocalFile, message));
+                }
+                // A file system without locks has one writer by the care of its user.
+                Err(std::fs::TryLockError::Error(_)) => {}
             }
-            // A file system without locks has one writer by the care of its user.
-            Err(std::fs::TryLockError::Error(_)) => {}
-        }
+            // Between opening and locking, the writer before may have given this very file its
+            // final name, or removed it.
+            if is_at(&file, &part) {
+                break file;
+            }
+        };
         file.set_len(0).map_err(|error| failed("empty", &part, error))?;
         Ok(Self { file, part, target, cursor: 0, finished: false })
     }
@@ -58,9 +66,12 @@ impl PartFile {
         Ok(())
     }
 
-    /// Makes the bytes durable, then gives the file its name.
-    pub(super) fn finish(mut self) -> Result<(), Error> {
+    /// Makes the bytes durable, then gives the file its name, if that is still `wanted`.
+    pub(super) fn finish(mut self, wanted: &AtomicBool) -> Result<(), Error> {
         self.file.sync_data().map_err(|error| failed("sync", &self.part, error))?;
+        if !wanted.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::LocalFile, "the download was given up"));
+        }
         std::fs::rename(&self.part, &self.target)
             .map_err(|error| failed("rename", &self.part, error))?;
         self.finished = true;
@@ -80,6 +91,23 @@ impl Drop for PartFile {
             let _ = std::fs::remove_file(&self.part);
         }
     }
+}
+
+/// Whether `path` still means this open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => identity(open) == identity(named),
+        _ => false,
+    }
+}
+
+/// Elsewhere an open file can be neither renamed nor removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// The file that `target` means: through a link to where it points, because the rename would
@@ -121,7 +149,10 @@ mod tests {
         };
         drop(write(b"after"));
         assert_eq!(std::fs::read(&target).unwrap(), b"before");
-        write(b"after").finish().unwrap();
+        let error = write(b"after").finish(&AtomicBool::new(false)).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::LocalFile);
+        assert_eq!(std::fs::read(&target).unwrap(), b"before");
+        write(b"after").finish(&AtomicBool::new(true)).unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"after");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part file is left");
     }
@@ -133,7 +164,7 @@ mod tests {
         let first = PartFile::create(&target).unwrap();
         let error = PartFile::create(&target).err().unwrap();
         assert_eq!(*error.kind(), ErrorKind::LocalFile);
-        first.finish().unwrap();
+        first.finish(&AtomicBool::new(true)).unwrap();
     }
 
     #[test]
@@ -151,7 +182,7 @@ mod tests {
         let (target, link) = (folder.path().join("real"), folder.path().join("link"));
         std::fs::write(&target, "before").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        PartFile::create(&link).unwrap().finish().unwrap();
+        PartFile::create(&link).unwrap().finish(&AtomicBool::new(true)).unwrap();
         assert!(link.is_symlink());
         assert_eq!(std::fs::read(&target).unwrap(), b"");
     }

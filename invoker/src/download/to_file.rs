@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -60,7 +61,10 @@ impl FileWriter {
         match written.and_then(|sum| accept(sum).map_err(Stopped::Failed)) {
             Ok(accepted) => {
                 let part = self.close().await?;
-                on_a_thread(move || part.finish()).await?;
+                // Whoever drops this future wants no file any more, even while it is synced.
+                let given_up = GivenUp::default();
+                let wanted = Arc::clone(&given_up.wanted);
+                on_a_thread(move || part.finish(&wanted)).await?;
                 Ok(accepted)
             }
             Err(Stopped::Failed(error)) => {
@@ -84,6 +88,23 @@ impl FileWriter {
     async fn close(self) -> Result<PartFile, Error> {
         drop(self.pieces);
         self.thread.await.unwrap_or_else(|error| Err(thread_lost(error)))
+    }
+}
+
+/// Says so when it is dropped.
+struct GivenUp {
+    wanted: Arc<AtomicBool>,
+}
+
+impl Default for GivenUp {
+    fn default() -> Self {
+        Self { wanted: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.wanted.store(false, Ordering::Release);
     }
 }
 

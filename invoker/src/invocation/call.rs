@@ -123,7 +123,12 @@ impl Intercept for Tap {
         // `https://host/path`: the third slash begins the path.
         let uri = context.request().uri();
         let path = uri.match_indices('/').nth(2).map_or(uri.len(), |(at, _)| at);
-        self.seen().endpoint = Some(uri[..path].to_owned());
+        // Nor the user and the password that some write before the host.
+        let endpoint = match (uri[..path].split_once("://"), uri[..path].rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+            _ => uri[..path].to_owned(),
+        };
+        self.seen().endpoint = Some(endpoint);
         Ok(())
     }
 

@@ -146,6 +146,7 @@ impl Events {
 
     fn too_silent(&mut self, waited: Duration) -> Result<(), Error> {
         match std::mem::replace(&mut self.end, End::Failed) {
+            End::Complete(_) if self.decoder.finish().is_err() => Err(after_the_end()),
             End::Complete(completion) => {
                 self.end = End::Closed(completion);
                 Ok(())

@@ -32,6 +32,9 @@ pub(super) fn no_answer(waited: Duration) -> Error {
     Error::new(ErrorKind::TimedOut, message)
 }
 
+/// In place of a limit that is beyond the clock: thirty years.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// Measures how long a reader has waited in vain. The wait begins when there is nothing to read,
 /// not when the last bytes came: a reader that was away is not held against the sender.
 pub(super) struct Silence {
@@ -58,7 +61,8 @@ impl Silence {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         if !self.waiting {
             self.waiting = true;
-            self.timer.as_mut().reset(Instant::now() + self.limit);
+            let now = Instant::now();
+            self.timer.as_mut().reset(now.checked_add(self.limit).unwrap_or(now + NEVER));
         }
         ready!(self.timer.as_mut().poll(cx));
         Poll::Ready(self.limit)

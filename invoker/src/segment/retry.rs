@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::{Error, ErrorKind};
 
 /// How often and how fast failed invocations are repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// How many failures in a row, without a byte between them, are followed by another try.
-    /// Throttles do not count.
+    /// How many failures of one segment are followed by another try. Throttles do not count.
     pub(crate) retries: u32,
     /// How long a download that receives nothing at all goes on asking a service that throttles it.
     pub(crate) throttle_patience: Duration,
@@ -30,11 +31,13 @@ const THROTTLE_BASE: Duration = Duration::from_secs(1);
 /// No delay is longer, however often it failed.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Failures of one segment since its last byte.
+/// Failures of one segment so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failures {
     pub(crate) failed: u32,
     pub(crate) throttled: u32,
+    /// When the first of them was a throttle, or was followed by one.
+    pub(crate) throttled_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub(crate) enum Decision {
 
 /// Decides what follows `error`, the last of `failures`.
 ///
-/// `since_progress` is how long the whole download has received no byte; `chance` is a random
+/// `since_progress` is how long the whole download has received no byte while it was throttled; `chance` is a random
 /// number in `0.0..1.0`.
 pub(crate) fn decide(
     policy: &Policy,
@@ -134,7 +137,7 @@ mod tests {
     fn failures_are_counted_and_spread() {
         let policy = Policy { retries: 3, ..Policy::default() };
         let decide = |failed, chance| {
-            let failures = Failures { failed, throttled: 0 };
+            let failures = Failures { failed, ..Failures::default() };
             decide(&policy, &error(ErrorKind::Truncated), failures, Duration::ZERO, chance)
         };
         let retry = |millis| Decision::RetryAfter(Duration::from_millis(millis));
@@ -148,7 +151,7 @@ mod tests {
     fn throttles_are_waited_out_while_the_download_moves() {
         let policy = Policy { retries: 0, ..Policy::default() };
         let throttled = error(ErrorKind::Throttled { reason: None });
-        let failures = Failures { failed: 0, throttled: 1_000 };
+        let failures = Failures { throttled: 1_000, ..Failures::default() };
         let decide = |waited| decide(&policy, &throttled, failures, waited, 1.0);
         assert_eq!(decide(Duration::from_secs(59)), Decision::RetryAfter(LONGEST));
         assert_eq!(decide(policy.throttle_patience), Decision::GiveUp);
