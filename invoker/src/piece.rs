@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, ErrorKind};
 
@@ -31,12 +31,6 @@ impl Piece {
         Self { version, offset, bytes }
     }
 
-    /// The same piece in memory of its own, no larger than it is. A slice keeps the whole read of
-    /// the socket that it came in, which may be several times its length.
-    pub(crate) fn compact(self) -> Self {
-        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
-    }
-
     /// The bytes, for a caller who expects `version` at `offset`.
     pub(crate) fn into_bytes(self, version: &Arc<Version>, offset: u64) -> Result<Bytes, Error> {
         let same = Arc::ptr_eq(&self.version, version) || self.version == *version;
@@ -51,9 +45,55 @@ impl Piece {
     }
 }
 
+/// Consecutive pieces that wait together, in memory of their own. A slice would keep the whole read
+/// of the socket that it came in, and a piece of a few bytes costs many times that to keep.
+pub(crate) struct Gathered {
+    version: Arc<Version>,
+    offset: u64,
+    bytes: BytesMut,
+}
+
+impl Gathered {
+    /// From here on a gathered piece is large enough to wait by itself, in bytes.
+    const ENOUGH: usize = 16 * 1024;
+
+    pub(crate) fn from(piece: Piece) -> Self {
+        let mut bytes = BytesMut::with_capacity(piece.bytes.len().max(Self::ENOUGH));
+        bytes.extend_from_slice(&piece.bytes);
+        Self { version: piece.version, offset: piece.offset, bytes }
+    }
+
+    /// Takes the piece that follows.
+    pub(crate) fn add(&mut self, piece: Piece) -> Result<(), Error> {
+        let end = self.offset + self.bytes.len() as u64;
+        self.bytes.extend_from_slice(&piece.into_bytes(&self.version, end)?);
+        Ok(())
+    }
+
+    pub(crate) fn is_enough(&self) -> bool {
+        self.bytes.len() >= Self::ENOUGH
+    }
+
+    pub(crate) fn into_piece(self) -> Piece {
+        Piece::new(self.version, self.offset, self.bytes.freeze())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_follows_is_gathered() {
+        let version = Arc::new(Version { etag: "\"a\"".to_owned(), size: 9, executed: None });
+        let piece = |offset, bytes: &'static [u8]| {
+            Piece::new(Arc::clone(&version), offset, Bytes::from_static(bytes))
+        };
+        let mut gathered = Gathered::from(piece(3, b"ab"));
+        gathered.add(piece(5, b"c")).unwrap();
+        assert!(gathered.add(piece(7, b"e")).is_err());
+        assert_eq!(gathered.into_piece().into_bytes(&version, 3).unwrap(), "abc");
+    }
 
     #[test]
     fn bytes_are_given_only_for_their_own_place() {

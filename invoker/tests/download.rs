@@ -98,6 +98,34 @@ async fn every_size_around_a_segment_comes_whole() {
 }
 
 #[tokio::test]
+async fn tiny_frames_come_whole_to_a_reader_who_was_away() {
+    let bytes = pattern(60_000);
+    let served = bytes.clone();
+    let service = Service::start(move |asked| {
+        let mut answer = range_answer(&served, ETAG, asked);
+        let range = asked.range().unwrap();
+        let part = &served[range.start as usize..(range.end as usize).min(served.len())];
+        let frames = part.chunks(7).map(|bytes| Step::Bytes(chunk(bytes)));
+        answer.steps.splice(1..answer.steps.len() - 1, frames);
+        answer
+    })
+    .await;
+    let download = download(&service).segment_size(20_000);
+    let progress = download.progress();
+    let mut ordered = download.in_order().await.unwrap();
+    while progress.snapshot().bytes < 60_000 {
+        tokio::task::yield_now().await;
+    }
+    let (mut got, mut items) = (Vec::new(), 0);
+    while let Some(next) = ordered.next_bytes().await {
+        got.extend_from_slice(&next.unwrap());
+        items += 1;
+    }
+    assert!(got == bytes);
+    assert!(items < 20, "what waited was gathered: {items} items");
+}
+
+#[tokio::test]
 async fn an_empty_object_is_no_error() {
     let script = |asked: &Asked| match asked.range() {
         Some(_) => range_answer(&[], ETAG, asked),

@@ -18,7 +18,7 @@ use super::discovery::Object;
 use super::plan;
 use crate::checksum::Joined;
 use crate::error::{Error, ErrorKind};
-use crate::piece::{Piece, Version};
+use crate::piece::{Gathered, Piece, Version};
 use crate::segment::{Asking, Segment};
 
 /// What a segment sends to its place in the queue.
@@ -164,21 +164,38 @@ impl Starter {
 
 async fn fetch(mut segment: Segment, sender: mpsc::Sender<Arrived>) {
     let room = sender.capacity();
-    loop {
-        let arrived = match segment.next().await {
-            // What is not taken at once may wait long: then only its own bytes may be held.
-            Ok(Some(piece)) if sender.capacity() < room => Arrived::Piece(piece.compact()),
-            Ok(Some(piece)) => Arrived::Piece(piece),
-            Ok(None) => {
-                let sum = segment.sum().value();
-                drop(segment); // in flight until now
-                let _ = sender.send(Arrived::Whole { sum }).await;
-                return;
-            }
-            Err(error) => Arrived::Failed(error),
+    let mut gathered: Option<Gathered> = None;
+    let end = loop {
+        let piece = match segment.next().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break Arrived::Whole { sum: segment.sum().value() },
+            Err(error) => break Arrived::Failed(error),
         };
-        let more = matches!(arrived, Arrived::Piece(_));
-        if sender.send(arrived).await.is_err() || !more {
+        // What is not taken at once may wait long, and what waits is gathered.
+        let waits = sender.capacity() < room;
+        let together = match gathered.take() {
+            None if !waits => {
+                if sender.send(Arrived::Piece(piece)).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            None => Gathered::from(piece),
+            Some(mut together) => match together.add(piece) {
+                Ok(()) => together,
+                Err(error) => break Arrived::Failed(error),
+            },
+        };
+        if waits && !together.is_enough() {
+            gathered = Some(together);
+        } else if sender.send(Arrived::Piece(together.into_piece())).await.is_err() {
+            return;
+        }
+    };
+    drop(segment); // in flight until now
+    let last = gathered.map(|together| Arrived::Piece(together.into_piece()));
+    for arrived in last.into_iter().chain([end]) {
+        if sender.send(arrived).await.is_err() {
             return;
         }
     }
