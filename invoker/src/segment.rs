@@ -7,6 +7,7 @@ pub(crate) mod retry;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -64,12 +65,13 @@ impl Asking {
             Class::Throttle => {
                 self.progress.throttled();
                 failures.throttled += 1;
+                failures.throttled_since.get_or_insert_with(Instant::now);
             }
             _ => failures.failed += 1,
         }
         // A reader who was away is not the service's fault: patience begins with the first throttle.
-        let first_throttle = *failures.throttled_since.get_or_insert_with(Instant::now);
-        let waited = self.progress.since_byte().min(first_throttle.elapsed());
+        let throttled = failures.throttled_since.map_or(Duration::ZERO, |first| first.elapsed());
+        let waited = self.progress.since_byte().min(throttled);
         match retry::decide(&self.policy, &error, *failures, waited, (self.chance)()) {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
@@ -138,11 +140,11 @@ impl Segment {
         loop {
             match self.read().await {
                 Ok(Some(bytes)) => {
-                    let piece = Piece::new(Arc::clone(&self.version), self.next, bytes.clone());
+                    let offset = self.next;
                     self.sum.update(&bytes);
                     self.next += bytes.len() as u64;
                     self.asking.progress.received(bytes.len() as u64);
-                    return Ok(Some(piece));
+                    return Ok(Some(Piece::new(Arc::clone(&self.version), offset, bytes)));
                 }
                 Ok(None) => return Ok(None),
                 Err(error) => {

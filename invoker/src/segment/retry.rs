@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(crate) struct Failures {
     pub(crate) failed: u32,
     pub(crate) throttled: u32,
-    /// When the first of them was a throttle, or was followed by one.
+    /// When the first throttle was.
     pub(crate) throttled_since: Option<Instant>,
 }
 
@@ -48,8 +48,8 @@ pub(crate) enum Decision {
 
 /// Decides what follows `error`, the last of `failures`.
 ///
-/// `since_progress` is how long the whole download has received no byte while it was throttled; `chance` is a random
-/// number in `0.0..1.0`.
+/// `since_progress` is how long the whole download has received no byte while this segment was
+/// throttled; `chance` is a random number in `0.0..1.0`.
 pub(crate) fn decide(
     policy: &Policy,
     error: &Error,
