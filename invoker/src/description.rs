@@ -1,10 +1,12 @@
 //! The head of a first answer goes in; what it tells of the result comes out.
 
+use serde::{Deserialize, Serialize};
+
 use crate::checksum;
 use crate::head::Head;
 
 /// What the first answer told of the result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Description {
     /// Whether it can be fetched by segments.

@@ -7,34 +7,47 @@ mod event;
 
 mod discovery;
 
+mod check;
 mod in_order;
 
+mod journal;
+mod journal_file;
+mod ledger;
+mod runs;
+
 mod part_file;
+
+mod file_writer;
 mod to_file;
+
+mod unfinished;
 
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::body::ResponseStream;
-use crate::checksum::{self, Sum};
+use crate::checksum::{Checksum, Sum};
 use crate::client::Invoker;
 use crate::description::Description;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::piece::Version;
 use crate::progress::{InFlight, Progress, Snapshot};
 use crate::segment::retry::Policy;
 use crate::segment::{Asking, Segment};
+use check::Check;
 use discovery::{Found, Object};
 use in_order::InOrder;
-use to_file::FileWriter;
+use journal::{Journal, Question};
 
 pub use plan::Wanted;
+pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
 
 /// Bytes of one segment. Below the 6 MB that the service sends at full speed before it holds a
 /// stream to 2 MB/s, with room for the head (AWS Lambda developer guide, "Response streaming
@@ -68,14 +81,17 @@ pub struct Download {
     settings: Settings,
     policy: Policy,
     progress: Progress,
+    note: String,
+    start_over: bool,
 }
 
-/// How much at once.
+/// How much at once, and what it should come to.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     segment_size: u64,
     in_flight: usize,
     memory_limit: usize,
+    expected: Option<Checksum>,
 }
 
 impl Invoker {
@@ -96,9 +112,12 @@ impl Invoker {
                 segment_size: DEFAULT_SEGMENT_SIZE,
                 in_flight: DEFAULT_IN_FLIGHT,
                 memory_limit: DEFAULT_MEMORY_LIMIT,
+                expected: None,
             },
             policy: Policy::default(),
             progress: Progress::new(),
+            note: String::new(),
+            start_over: false,
         }
     }
 }
@@ -152,6 +171,27 @@ impl Download {
         self
     }
 
+    /// What the fetched bytes must have for the result to be whole; compared beside what the
+    /// function itself says. SHA-256 costs a file a second reading of it.
+    pub fn expect(mut self, checksum: Checksum) -> Self {
+        self.settings.expected = Some(checksum);
+        self
+    }
+
+    /// Whether [`to_file`](Self::to_file) forgets what an earlier download has left, instead of
+    /// continuing it.
+    pub fn start_over(mut self, wanted: bool) -> Self {
+        self.start_over = wanted;
+        self
+    }
+
+    /// A text for the journal, to be found again by [`Unfinished::note`]; empty if this is not
+    /// called. A download continues only what was begun with the same note.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+
     /// The counters of this download, to look at while it runs and after it failed.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
@@ -161,7 +201,7 @@ impl Download {
     ///
     /// # Errors
     ///
-    /// As [`Invoker::invoke`]; and [`ErrorKind::Answer`] if the function said no.
+    /// As [`Invoker::invoke`]; and [`ErrorKind::Answer`](crate::ErrorKind::Answer) if the function said no.
     ///
     /// # Cancel safety
     ///
@@ -169,34 +209,52 @@ impl Download {
     pub async fn inspect(self) -> Result<Description, Error> {
         const ONE_BYTE: u64 = 1;
         // A plain stream is no mistake here, so all bytes are wanted, and the first one asked.
-        let found = discovery::discover(&self.asking(), &Wanted::All, ONE_BYTE).await?;
-        Ok(describe(&found))
+        let asking = self.asking();
+        let found = discovery::discover(&asking, &Wanted::All, ONE_BYTE).await?;
+        Ok(Check::of(&found, &asking, None).description().clone())
     }
 
     /// Writes the result into the file `path`, which is there only when the result is whole. Until
-    /// then there is `path` with `.part` behind its name; after an error it is gone.
+    /// then there is `path` with `.part` behind its name, and with `.part.journal` the record of
+    /// what is in it.
+    ///
+    /// What an earlier download of the same has left is continued: of the same function, payload,
+    /// range and [`note`](Self::note), and of the version that it began with. Its bytes are read
+    /// again first, and fetched again where they are not what was recorded. Plain streams cannot be
+    /// continued; after an error nothing is left of them.
     ///
     /// # Errors
     ///
     /// Whatever kept the result from being whole, or the file from being written.
+    /// [`Error::unfinished`] tells whether it can be continued. [`ErrorKind::CannotResume`](crate::ErrorKind::CannotResume) if there
+    /// is a journal of another download; [`ErrorKind::Changed`](crate::ErrorKind::Changed) if the function has no longer the
+    /// version that was begun. [`start_over`](Self::start_over) forgets both.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the download and removes the part file. Invocations that were
-    /// started run to their end and are billed.
+    /// Dropping the future ends the download as [`to_file_until`](Self::to_file_until) does, but
+    /// does not wait until that is done: the file's thread records what it has, and ends. Invocations
+    /// that were started run to their end and are billed.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Report, Error> {
-        let writer = FileWriter::create(path.as_ref()).await?;
-        let (asking, found, settings) = match self.discover().await {
-            Ok(discovered) => discovered,
-            Err(error) => {
-                writer.abandon().await;
-                return Err(error);
-            }
-        };
-        let check = Check::of(&found, &asking.progress);
-        let integrity = writer.write(&asking, found, &settings, |sum| check.integrity(sum)).await?;
-        let snapshot = asking.progress.snapshot();
-        Ok(Report { description: check.description, integrity, snapshot })
+        self.to_file_until(path, std::future::pending()).await
+    }
+
+    /// As [`to_file`](Self::to_file), but ends when `stop` does, with what there is recorded and
+    /// durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_file`](Self::to_file); [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) if `stop` was first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`to_file`](Self::to_file).
+    pub async fn to_file_until(
+        self,
+        path: impl AsRef<Path>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Report, Error> {
+        to_file::to_file(self, path.as_ref(), stop).await
     }
 
     /// Starts fetching, to be read in order. Returns when the first answer has begun.
@@ -210,7 +268,8 @@ impl Download {
     /// As [`Invoker::invoke`].
     pub async fn in_order(self) -> Result<OrderedBytes, Error> {
         let (asking, found, settings) = self.discover().await?;
-        let check = Check::of(&found, &asking.progress);
+        let check = Check::of(&found, &asking, settings.expected);
+        let sha256 = check.sha256().map(|_| Sha256::new());
         let progress = asking.progress.clone();
         let inner = match found {
             Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
@@ -229,19 +288,48 @@ impl Download {
                 object => Inner::Queue(InOrder::start(asking, object, &settings)),
             },
         };
-        Ok(OrderedBytes { inner, sum: Sum::default(), check, progress, report: None })
+        Ok(OrderedBytes { inner, sum: Sum::default(), sha256, check, progress, report: None })
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            invocation: self.invocation.clone(),
+            wanted: self.wanted.clone(),
+            note: self.note.clone(),
+        }
     }
 
     async fn discover(self) -> Result<(Arc<Asking>, Found, Settings), Error> {
+        let (asking, settings) = self.begin();
+        let found = discovery::discover(&asking, &self.wanted, settings.segment_size).await?;
+        Ok((asking, found, settings))
+    }
+
+    /// What there is need not be asked: an earlier download was told.
+    fn resume(self, left: Journal) -> (Arc<Asking>, Found, Settings) {
+        let (asking, settings) = self.begin();
+        if let Some(sum) = left.object_sum {
+            asking.set_object_sum(sum);
+        }
+        let object = Object {
+            version: Arc::new(left.header.version),
+            wanted: left.header.wanted,
+            first: None,
+            there: left.runs,
+            resumed: true,
+            description: left.header.description,
+        };
+        (asking, Found::Object(Box::new(object)), settings)
+    }
+
+    fn begin(&self) -> (Arc<Asking>, Settings) {
         self.progress.begin();
-        let asking = self.asking();
         let mut settings = self.settings;
         settings.segment_size = match self.segmented {
             true => settings.segment_size.min(settings.memory_limit as u64),
             false => u64::MAX,
         };
-        let found = discovery::discover(&asking, &self.wanted, settings.segment_size).await?;
-        Ok((asking, found, settings))
+        (self.asking(), settings)
     }
 
     fn asking(&self) -> Arc<Asking> {
@@ -251,6 +339,7 @@ impl Download {
             policy: self.policy,
             chance,
             progress: self.progress.clone(),
+            object_sum: OnceLock::new(),
         })
     }
 }
@@ -262,20 +351,6 @@ fn chance() -> f64 {
     const BITS: u32 = 53;
     let random = std::hash::RandomState::new().build_hasher().finish();
     (random >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64
-}
-
-fn describe(found: &Found) -> Description {
-    match found {
-        Found::Plain(stream) => {
-            Description::of(stream.head(), stream.executed_version(), stream.promised_len(), false)
-        }
-        Found::Object(object) => Description::of(
-            Some(&object.head),
-            object.executed_version.as_deref(),
-            Some(object.version.size),
-            true,
-        ),
-    }
 }
 
 /// How the bytes of a whole result were checked, beyond lengths, versions and the checksums of
@@ -307,52 +382,6 @@ pub struct Report {
     pub snapshot: Snapshot,
 }
 
-/// What the result's sum is compared with at the end.
-struct Check {
-    description: Description,
-    expected: Result<u64, &'static str>,
-}
-
-impl Check {
-    fn of(found: &Found, progress: &Progress) -> Self {
-        let description = describe(found);
-        let wanted = match found {
-            Found::Object(object) => Some(object.wanted.end - object.wanted.start),
-            Found::Plain(_) => description.size,
-        };
-        if let Some(wanted) = wanted {
-            progress.wants(wanted);
-        }
-        progress.describe(description.clone());
-        let sum = description.checksum.as_deref().and_then(checksum::parse);
-        let partial = matches!(found, Found::Plain(stream)
-            if stream.head().is_some_and(|head| head.status == 206));
-        let expected = match sum {
-            None => Err("the function gave no checksum"),
-            Some(_) if partial => Err("only a range of the object was fetched"),
-            Some(_) if wanted != description.size => Err("only a range of the object was fetched"),
-            Some(sum) => Ok(sum),
-        };
-        Self { description, expected }
-    }
-
-    fn integrity(&self, sum: u64) -> Result<Integrity, Error> {
-        match self.expected {
-            Err(reason) => Ok(Integrity::NotVerified { reason }),
-            Ok(expected) if expected == sum => {
-                Ok(Integrity::Verified { algorithm: checksum::ALGORITHM })
-            }
-            Ok(expected) => {
-                let message = format!(
-                    "the bytes have the {} {sum:016x}, the function gave {expected:016x}",
-                    checksum::ALGORITHM
-                );
-                Err(Error::new(ErrorKind::Corrupt, message))
-            }
-        }
-    }
-}
-
 /// The bytes of a result, in order, as they arrive.
 ///
 /// Segments are fetched ahead of the reader into the memory budget; a reader that stops keeps no
@@ -366,6 +395,8 @@ pub struct OrderedBytes {
     inner: Inner,
     /// Over the bytes delivered, where no segment has done it.
     sum: Sum,
+    /// The same, where it is wanted.
+    sha256: Option<Sha256>,
     check: Check,
     progress: Progress,
     report: Option<Report>,
@@ -390,7 +421,7 @@ enum Inner {
 impl OrderedBytes {
     /// What the first answer told of the result.
     pub fn description(&self) -> &Description {
-        &self.check.description
+        self.check.description()
     }
 
     /// The next bytes, never empty; `None` when the result is whole and checked.
@@ -426,6 +457,14 @@ impl OrderedBytes {
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        let bytes = self.read_inner().await?;
+        if let (Some(sha256), Some(bytes)) = (&mut self.sha256, &bytes) {
+            sha256.update(bytes);
+        }
+        Ok(bytes)
+    }
+
+    async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
             Inner::Plain { stream, .. } => stream.next_bytes().await.transpose()?,
             Inner::Direct { segment, version, next } => match segment.next().await? {
@@ -455,9 +494,9 @@ impl OrderedBytes {
         };
         // What was in flight is not any more.
         self.inner = Inner::Ended;
-        let integrity = self.check.integrity(sum)?;
-        let description = self.check.description.clone();
-        self.report = Some(Report { description, integrity, snapshot: self.progress.snapshot() });
+        let integrity = self.check.crc(sum)?;
+        self.check.compare_sha256(self.sha256.take())?;
+        self.report = Some(self.check.report(integrity));
         Ok(())
     }
 }
@@ -465,7 +504,7 @@ impl OrderedBytes {
 impl std::fmt::Debug for OrderedBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OrderedBytes")
-            .field("description", &self.check.description)
+            .field("description", self.check.description())
             .field("progress", &self.progress.snapshot())
             .finish_non_exhaustive()
     }

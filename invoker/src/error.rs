@@ -1,6 +1,7 @@
 //! What can go wrong between asking for a result and having it whole.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
@@ -28,6 +29,7 @@ struct Inner {
     message: Cow<'static, str>,
     request_id: Option<String>,
     retry_after: Option<Duration>,
+    unfinished: Option<PathBuf>,
     source: Option<BoxError>,
 }
 
@@ -83,12 +85,23 @@ pub enum ErrorKind {
     TimedOut,
     /// A local file could not be created, written or renamed.
     LocalFile,
+    /// What is left of an earlier download is none of this one; nothing was called.
+    CannotResume,
+    /// The caller ended the download.
+    Stopped,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        let inner = Inner { kind, message, request_id: None, retry_after: None, source: None };
+        let inner = Inner {
+            kind,
+            message,
+            request_id: None,
+            retry_after: None,
+            unfinished: None,
+            source: None,
+        };
         Self { inner: Box::new(inner) }
     }
 
@@ -101,6 +114,12 @@ impl Error {
         if self.inner.request_id.is_none() {
             self.inner.request_id = request_id.map(str::to_owned);
         }
+        self
+    }
+
+    /// The file whose part file and journal are left to continue from.
+    pub(crate) fn with_unfinished(mut self, target: Option<PathBuf>) -> Self {
+        self.inner.unfinished = target;
         self
     }
 
@@ -168,6 +187,13 @@ impl Error {
     /// How long the service asked to wait before the next try, where it did.
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
+    }
+
+    /// The file whose download can be continued: its part file and its journal are there, and the
+    /// same [`to_file`](crate::Download::to_file) or an [`Unfinished`](crate::Unfinished) takes
+    /// them up. `None` if nothing is left.
+    pub fn unfinished(&self) -> Option<&Path> {
+        self.inner.unfinished.as_deref()
     }
 }
 

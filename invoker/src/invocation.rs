@@ -14,6 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, ErrorKind};
 
 pub(crate) use call::{Begun, SdkRetries, call};
@@ -32,10 +34,11 @@ const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 ///     .payload(r#"{"month": "2026-10"}"#)
 ///     .custom("accept-encoding", "identity");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocation {
     function: String,
     qualifier: Option<String>,
+    #[serde(with = "payload_in_base64")]
     payload: Bytes,
     client_context: serde_json::Map<String, serde_json::Value>,
     custom: BTreeMap<String, String>,
@@ -121,6 +124,24 @@ impl Invocation {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         Ok(Some(encoded))
+    }
+}
+
+/// How a payload is written in a journal: it is JSON, but nobody promises that.
+mod payload_in_base64 {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(payload: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64.encode(payload))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(from)?;
+        let payload = BASE64.decode(text).map_err(|_| serde::de::Error::custom("no base64"))?;
+        Ok(payload.into())
     }
 }
 

@@ -29,11 +29,12 @@ mod segment;
 mod download;
 
 pub use body::ResponseStream;
+pub use checksum::Checksum;
 pub use client::Invoker;
 pub use description::Description;
 pub use download::{
-    DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, Integrity,
-    OrderedBytes, Report, Wanted,
+    DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums,
+    Integrity, OrderedBytes, Report, Unfinished, Verified, Wanted, file_checksums,
 };
 pub use error::{Error, ErrorKind};
 pub use head::Head;

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 
 /// What identifies the bytes of an object: two answers with the same version have the same bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Version {
     /// The strong ETag, with its quotes.
     pub(crate) etag: String,

@@ -23,6 +23,7 @@ struct Counters {
     began: OnceLock<Instant>,
     wanted: AtomicU64,
     received: AtomicU64,
+    resumed: AtomicU64,
     refetched: AtomicU64,
     first_byte_micros: AtomicU64,
     last_byte_micros: AtomicU64,
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub wanted_bytes: Option<u64>,
     /// Bytes received, each counted once.
     pub bytes: u64,
+    /// Bytes that an earlier download had left and that were found intact.
+    pub resumed_bytes: u64,
     /// Bytes received again after a failure.
     pub refetched_bytes: u64,
     /// Segments started, or plain streams.
@@ -75,6 +78,7 @@ impl Progress {
             began: OnceLock::new(),
             wanted: AtomicU64::new(UNKNOWN),
             received: zero(),
+            resumed: zero(),
             refetched: zero(),
             first_byte_micros: AtomicU64::new(UNKNOWN),
             last_byte_micros: zero(),
@@ -97,6 +101,7 @@ impl Progress {
             first_byte: known(&counters.first_byte_micros).map(Duration::from_micros),
             wanted_bytes: known(&counters.wanted),
             bytes: counters.received.load(Relaxed),
+            resumed_bytes: counters.resumed.load(Relaxed),
             refetched_bytes: counters.refetched.load(Relaxed),
             segments: counters.segments.load(Relaxed),
             in_flight: counters.in_flight.load(Relaxed),
@@ -135,6 +140,10 @@ impl Progress {
         counters.received.fetch_add(bytes, Relaxed);
         counters.last_byte_micros.store(now, Relaxed);
         let _ = counters.first_byte_micros.compare_exchange(UNKNOWN, now, Relaxed, Relaxed);
+    }
+
+    pub(crate) fn resumes(&self, bytes: u64) {
+        self.counters.resumed.store(bytes, Relaxed);
     }
 
     pub(crate) fn refetched(&self, bytes: u64) {

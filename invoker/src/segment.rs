@@ -6,14 +6,14 @@
 pub(crate) mod retry;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
-use crate::checksum::Sum;
+use crate::checksum::{self, Sum};
 use crate::client::Invoker;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
@@ -36,9 +36,20 @@ pub(crate) struct Asking {
     /// A random number in `0.0..1.0`.
     pub(crate) chance: fn() -> f64,
     pub(crate) progress: Progress,
+    /// CRC-64/NVME of the whole object, once an answer has told it.
+    pub(crate) object_sum: OnceLock<u64>,
 }
 
 impl Asking {
+    pub(crate) fn object_sum(&self) -> Option<u64> {
+        self.object_sum.get().copied()
+    }
+
+    /// The first one counts; the caller of a second compares them.
+    pub(crate) fn set_object_sum(&self, sum: u64) -> u64 {
+        *self.object_sum.get_or_init(|| sum)
+    }
+
     /// Calls until an answer begins or patience ends.
     pub(crate) async fn call(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
         let mut failures = Failures::default();
@@ -222,8 +233,21 @@ impl Segment {
             Err(error) => return Err(changed_if_refused(error)),
         };
         check_answer(&answer, &self.version, range)
+            .and_then(|()| self.check_object_sum(&answer))
             .map_err(|error| error.with_request_id(answer.request_id()))?;
         Ok(answer)
+    }
+
+    /// A function may know the sum of an object later than its first bytes.
+    fn check_object_sum(&self, answer: &ResponseStream) -> Result<(), Error> {
+        let told = answer.head().and_then(|head| head.header(checksum::HEADER));
+        match told.and_then(checksum::parse) {
+            Some(sum) if self.asking.set_object_sum(sum) != sum => Err(Error::new(
+                ErrorKind::Inconsistent,
+                "two answers gave different checksums for the same version of the object",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::plan::Wanted;
+use super::runs::Runs;
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
+use crate::description::Description;
 use crate::error::{Error, ErrorKind};
 use crate::head::Head;
 use crate::piece::Version;
@@ -28,9 +30,11 @@ pub(super) struct Object {
     pub(super) wanted: Range<u64>,
     /// The first of them, already on their way; `None` where the size had to be asked for first.
     pub(super) first: Option<Segment>,
-    pub(super) head: Head,
-    /// The version of the function that answered: `$LATEST` or a number.
-    pub(super) executed_version: Option<String>,
+    /// What an earlier download left of them.
+    pub(super) there: Runs,
+    /// Whether there was an earlier download.
+    pub(super) resumed: bool,
+    pub(super) description: Description,
 }
 
 /// Asks for the first `segment_size` wanted bytes and learns from the answer what there is.
@@ -99,10 +103,11 @@ fn object(
         return Err(Error::new(ErrorKind::Inconsistent, message));
     };
     let version = Arc::new(version);
-    let executed_version = answer.executed_version().map(str::to_owned);
+    let description = Description::of(Some(&head), answer.executed_version(), Some(size), true);
     let first = (given == clipped || wanted.start().is_some())
         .then(|| Segment::begun(Arc::clone(asking), Arc::clone(&version), given, answer));
-    let object = Object { version, wanted: clipped, first, head, executed_version };
+    let there = Runs::default();
+    let object = Object { version, wanted: clipped, first, there, resumed: false, description };
     Ok(Found::Object(Box::new(object)))
 }
 

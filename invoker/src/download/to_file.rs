@@ -1,18 +1,18 @@
-//! What was found goes in; a whole file comes out. Segments are fetched side by side and their
-//! pieces written at their offsets, in whatever order they arrive.
+//! A download and a path go in; a whole file comes out. Segments are fetched side by side and their
+//! pieces written at their offsets, in whatever order they arrive; what an earlier download left is
+//! not fetched again.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
-use super::Settings;
+use super::check::Check;
 use super::discovery::{Found, Object};
-use super::part_file::PartFile;
-use super::plan;
+use super::file_writer::{Desk, FileWriter, Work, WriterGone};
+use super::journal::{Header, Question};
+use super::{Download, Report, Settings, plan};
 use crate::body::ResponseStream;
 use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
@@ -20,98 +20,63 @@ use crate::piece::Version;
 use crate::progress::Progress;
 use crate::segment::{Asking, Segment};
 
-/// How many pieces may wait for the disk. Each keeps the read of the socket that it came in, up to
-/// 400 KiB, so a longer queue would cost more memory than it saves time.
-const WAITING_PIECES: usize = 8;
-
-/// A file that is being written by a thread of its own, so that no network task waits for a disk.
-pub(super) struct FileWriter {
-    pieces: mpsc::Sender<(u64, Bytes)>,
-    thread: JoinHandle<Result<PartFile, Error>>,
-}
-
-impl FileWriter {
-    /// Fails at once if the file cannot be written, before anything is called.
-    pub(super) async fn create(target: &Path) -> Result<Self, Error> {
-        let target = target.to_owned();
-        let mut part = on_a_thread(move || PartFile::create(&target)).await?;
-        let (pieces, mut waiting) = mpsc::channel::<(u64, Bytes)>(WAITING_PIECES);
-        let thread = tokio::task::spawn_blocking(move || {
-            while let Some((offset, bytes)) = waiting.blocking_recv() {
-                part.write_at(offset, &bytes)?;
-            }
-            Ok(part)
-        });
-        Ok(Self { pieces, thread })
-    }
-
-    /// Writes what was found from its first byte to its proven end, then gives the file its name.
-    /// `accept` is asked before that, with the CRC-64/NVME of the bytes.
-    pub(super) async fn write<T>(
-        self,
-        asking: &Arc<Asking>,
-        found: Found,
-        settings: &Settings,
-        accept: impl FnOnce(u64) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let written = match found {
-            Found::Plain(stream) => write_plain(&self.pieces, stream, &asking.progress).await,
-            Found::Object(object) => write_object(&self.pieces, asking, *object, settings).await,
-        };
-        match written.and_then(|sum| accept(sum).map_err(Stopped::Failed)) {
-            Ok(accepted) => {
-                let part = self.close().await?;
-                // Whoever drops this future wants no file any more, even while it is synced.
-                let given_up = GivenUp::default();
-                let wanted = Arc::clone(&given_up.wanted);
-                on_a_thread(move || part.finish(&wanted)).await?;
-                Ok(accepted)
-            }
-            Err(Stopped::Failed(error)) => {
-                self.abandon().await;
-                Err(error)
-            }
-            Err(Stopped::WriterGone) => Err(match self.close().await {
-                Err(error) => error,
-                Ok(_) => Error::new(ErrorKind::LocalFile, "the file was closed too early"),
-            }),
+/// Fetches into the file `path`, until `stop` ends it.
+pub(super) async fn to_file(
+    download: Download,
+    path: &Path,
+    stop: impl Future<Output = ()>,
+) -> Result<Report, Error> {
+    let mut stop = pin!(stop);
+    let question = download.question();
+    let forget = download.start_over;
+    let opened = tokio::select! {
+        opened = FileWriter::open(path, question.clone(), forget) => opened,
+        () = &mut stop => return Err(stopped()),
+    };
+    let (writer, left) = opened?;
+    let desk = writer.desk();
+    let fetched = tokio::select! {
+        fetched = async {
+            let (asking, found, settings) = match left {
+                Some(journal) => download.resume(journal),
+                None => download.discover().await?,
+            };
+            fetch(desk, &asking, found, &settings, question).await
+        } => fetched,
+        () = stop => Err(Stopped::Failed(stopped())),
+    };
+    match fetched {
+        Ok(Fetched { check, sum }) => {
+            let integrity = match check.crc(sum) {
+                Ok(integrity) => integrity,
+                Err(error) => {
+                    // Whatever of it is wrong, no one can tell which.
+                    writer.discard().await;
+                    return Err(error);
+                }
+            };
+            writer.finish(check.sha256()).await?;
+            Ok(check.report(integrity))
         }
-    }
-
-    /// Removes the part file.
-    pub(super) async fn abandon(self) {
-        // What the thread says now is not what stopped the download.
-        let _ = self.close().await;
-    }
-
-    /// Ends the thread; the part file, or what kept it from being written.
-    async fn close(self) -> Result<PartFile, Error> {
-        drop(self.pieces);
-        self.thread.await.unwrap_or_else(|error| Err(thread_lost(error)))
+        Err(Stopped::Failed(error)) => match writer.leave().await {
+            Ok(target) => Err(error.with_unfinished(target)),
+            // It came later than what stopped the download.
+            Err(_) => Err(error),
+        },
+        Err(Stopped::WriterGone) => Err(match writer.leave().await {
+            Err(error) => error,
+            Ok(_) => Error::new(ErrorKind::LocalFile, "the file was closed too early"),
+        }),
     }
 }
 
-/// Says so when it is dropped.
-struct GivenUp {
-    wanted: Arc<AtomicBool>,
-}
-
-impl Default for GivenUp {
-    fn default() -> Self {
-        Self { wanted: Arc::new(AtomicBool::new(true)) }
-    }
-}
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.wanted.store(false, Ordering::Release);
-    }
+fn stopped() -> Error {
+    Error::new(ErrorKind::Stopped, "the download was stopped")
 }
 
 /// Why nothing more is written.
 enum Stopped {
     Failed(Error),
-    /// The thread takes no more pieces; it has the reason.
     WriterGone,
 }
 
@@ -121,19 +86,49 @@ impl From<Error> for Stopped {
     }
 }
 
-async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(thread_lost(error)))
+impl From<WriterGone> for Stopped {
+    fn from(_: WriterGone) -> Self {
+        Self::WriterGone
+    }
 }
 
-fn thread_lost(error: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::LocalFile, "the thread that writes the file ended").with_source(error)
+/// All bytes are written.
+struct Fetched {
+    check: Check,
+    /// CRC-64/NVME of them.
+    sum: u64,
+}
+
+/// Writes what was found from its first byte to its proven end.
+async fn fetch(
+    desk: Desk,
+    asking: &Arc<Asking>,
+    found: Found,
+    settings: &Settings,
+    question: Question,
+) -> Result<Fetched, Stopped> {
+    let check = Check::of(&found, asking, settings.expected);
+    let sum = match found {
+        Found::Plain(stream) => write_plain(&desk, stream, &asking.progress).await?,
+        Found::Object(object) => {
+            if !object.resumed {
+                let header = Header {
+                    question,
+                    version: (*object.version).clone(),
+                    wanted: object.wanted.clone(),
+                    description: object.description.clone(),
+                };
+                desk.put(Work::Begin(Box::new(header))).await?;
+            }
+            write_object(&desk, asking, *object, settings).await?
+        }
+    };
+    Ok(Fetched { check, sum })
 }
 
 /// Returns the sum of the stream's bytes.
 async fn write_plain(
-    pieces: &mpsc::Sender<(u64, Bytes)>,
+    desk: &Desk,
     mut stream: ResponseStream,
     progress: &Progress,
 ) -> Result<u64, Stopped> {
@@ -144,67 +139,88 @@ async fn write_plain(
         let offset = sum.len();
         progress.received(bytes.len() as u64);
         sum.update(&bytes);
-        pieces.send((offset, bytes)).await.map_err(|_| Stopped::WriterGone)?;
+        desk.put(Work::Write { offset, bytes }).await?;
     }
     Ok(sum.value())
 }
 
 /// Returns the sum of the wanted bytes.
 async fn write_object(
-    pieces: &mpsc::Sender<(u64, Bytes)>,
+    desk: &Desk,
     asking: &Arc<Asking>,
     object: Object,
     settings: &Settings,
 ) -> Result<u64, Stopped> {
-    let Object { version, wanted, first, .. } = object;
-    let planned = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
-    let rest = plan::segments(planned..wanted.end, settings.segment_size)
+    let Object { version, wanted, there, first, .. } = object;
+    let mut joined = Joined::from(wanted.start);
+    for run in there.iter() {
+        joined.add(run.range.start, run.sum, run.len());
+    }
+    let begun = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
+    let segment_size = settings.segment_size;
+    let rest = there
+        .missing(&(begun..wanted.end))
+        .into_iter()
+        .flat_map(|missing| plan::segments(missing, segment_size))
         .map(|range| Segment::new(Arc::clone(asking), Arc::clone(&version), range));
     let mut planned = first.into_iter().chain(rest);
+    let mut object_sum = None;
     // Dropped, it ends the segments: that is how an error of one ends them all.
     let mut segments = JoinSet::new();
-    let mut joined = Joined::from(wanted.start);
     loop {
         while segments.len() < settings.in_flight
             && let Some(segment) = planned.next()
         {
-            let place = Place {
-                pieces: pieces.clone(),
-                version: Arc::clone(&version),
-                file_start: wanted.start,
-            };
-            segments.spawn(place.fill(segment));
+            segments.spawn(fill(desk.clone(), Arc::clone(&version), segment));
         }
         let Some(filled) = segments.join_next().await else { break };
         let (offset, sum, len) = filled.map_err(|error| {
             Error::new(ErrorKind::Truncated, "the task of a segment ended early").with_source(error)
         })??;
         joined.add(offset, sum, len);
+        if object_sum.is_none() {
+            object_sum = asking.object_sum();
+            if let Some(sum) = object_sum {
+                desk.put(Work::ObjectSum(sum)).await?;
+            }
+        }
     }
     joined.upto(wanted.end).ok_or_else(|| {
         Error::new(ErrorKind::Truncated, "not all segments of the object were written").into()
     })
 }
 
-/// Where a segment's pieces go.
-struct Place {
-    pieces: mpsc::Sender<(u64, Bytes)>,
+/// Writes all of `segment`; its offset, its sum and its length.
+async fn fill(
+    desk: Desk,
     version: Arc<Version>,
-    /// The offset in the object that is the start of the file.
-    file_start: u64,
+    mut segment: Segment,
+) -> Result<(u64, u64, u64), Stopped> {
+    let range = segment.range();
+    let start = range.start;
+    let mut next = start;
+    loop {
+        let piece = match segment.next().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(error) => {
+                if takes_back(error.kind()) {
+                    desk.put(Work::Untrue { start }).await?;
+                }
+                return Err(error.into());
+            }
+        };
+        let bytes = piece.into_bytes(&version, next)?;
+        let (segment_range, offset, sum) = (range.clone(), next, segment.sum().value());
+        next += bytes.len() as u64;
+        desk.put(Work::Segment { segment: segment_range, offset, bytes, sum }).await?;
+    }
+    desk.put(Work::Proven { start }).await?;
+    Ok((start, segment.sum().value(), segment.sum().len()))
 }
 
-impl Place {
-    /// Writes all of `segment`; its offset, its sum and its length.
-    async fn fill(self, mut segment: Segment) -> Result<(u64, u64, u64), Stopped> {
-        let start = segment.range().start;
-        let mut next = start;
-        while let Some(piece) = segment.next().await? {
-            let bytes = piece.into_bytes(&self.version, next)?;
-            let offset = next - self.file_start;
-            next += bytes.len() as u64;
-            self.pieces.send((offset, bytes)).await.map_err(|_| Stopped::WriterGone)?;
-        }
-        Ok((start, segment.sum().value(), segment.sum().len()))
-    }
+/// Whether such an end says that what came before it may be wrong as well. After any other, the
+/// bytes that came in intact frames are what the function meant.
+fn takes_back(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Function { .. } | ErrorKind::Inconsistent | ErrorKind::Changed)
 }

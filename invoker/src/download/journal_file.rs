@@ -1,0 +1,98 @@
+//! Records go in; they stand in the file `NAME.part.journal`, one behind the other.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::journal::{Header, Journal, Record, Unreadable};
+use super::part_file::failed;
+use crate::error::{Error, ErrorKind};
+
+/// The longest journal that is read, in bytes. One of a TiB in the smallest runs has 64 MiB.
+const LENGTH_LIMIT: u64 = 1024 * 1024 * 1024;
+
+/// A journal that is being written. Its writer holds the lock of the part file.
+pub(super) struct JournalFile {
+    file: File,
+    path: PathBuf,
+    /// A record was not written whole: behind it there must be no other.
+    torn: bool,
+}
+
+/// Where the journal of a part file is.
+pub(super) fn path_beside(part: &Path) -> PathBuf {
+    let mut name = OsString::from(part.file_name().unwrap_or_default());
+    name.push(".journal");
+    part.with_file_name(name)
+}
+
+/// What a journal says; `None` where there is none, or one in which nothing was recorded yet.
+pub(super) fn read(path: &Path) -> Result<Option<Journal>, Error> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, error)),
+    };
+    let mut bytes = Vec::new();
+    let read = file.metadata().and_then(|metadata| match metadata.is_file() {
+        true => file.take(LENGTH_LIMIT).read_to_end(&mut bytes),
+        false => Err(std::io::Error::other("it is not a file")),
+    });
+    read.map_err(|error| failed("read", path, error))?;
+    match Journal::decode(&bytes) {
+        Ok(journal) => Ok(Some(journal)),
+        Err(Unreadable::Torn) => Ok(None),
+        Err(why) => {
+            let message = format!("{} cannot be continued from", path.display());
+            Err(Error::new(ErrorKind::CannotResume, message).with_source(why))
+        }
+    }
+}
+
+impl JournalFile {
+    /// Begins a journal in place of whatever is there.
+    pub(super) fn create(path: PathBuf, header: &Header) -> Result<Self, Error> {
+        let bytes = header.encode().map_err(std::io::Error::other);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // It holds the payload, which may be nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = bytes.and_then(|bytes| {
+            let mut file = options.open(&path)?;
+            file.write_all(&bytes)?;
+            Ok(file)
+        });
+        match written {
+            Ok(file) => Ok(Self { file, path, torn: false }),
+            Err(error) => Err(failed("write", &path, error)),
+        }
+    }
+
+    /// Goes on behind what was read.
+    pub(super) fn reopen(path: PathBuf, journal: &Journal) -> Result<Self, Error> {
+        let opened = OpenOptions::new().append(true).open(&path).and_then(|file| {
+            file.set_len(journal.len)?;
+            Ok(file)
+        });
+        match opened {
+            Ok(file) => Ok(Self { file, path, torn: false }),
+            Err(error) => Err(failed("write", &path, error)),
+        }
+    }
+
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), Error> {
+        if self.torn {
+            return Ok(());
+        }
+        let written = self.file.write_all(&record.encode());
+        self.torn = written.is_err();
+        written.map_err(|error| failed("write", &self.path, error))
+    }
+
+    pub(super) fn sync(&self) {
+        // What did not reach the disk is not there after a crash, which the sums of runs tell.
+        let _ = self.file.sync_data();
+    }
+}
