@@ -378,6 +378,8 @@ pub struct Report {
     pub description: Description,
     /// How the bytes were checked.
     pub integrity: Integrity,
+    /// The sum of the fetched bytes, a [`Checksum::Crc64Nvme`].
+    pub crc64nvme: Checksum,
     /// The counters at the end.
     pub snapshot: Snapshot,
 }
@@ -496,7 +498,7 @@ impl OrderedBytes {
         self.inner = Inner::Ended;
         let integrity = self.check.crc(sum)?;
         self.check.compare_sha256(self.sha256.take())?;
-        self.report = Some(self.check.report(integrity));
+        self.report = Some(self.check.report(integrity, sum));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use invoker::Wanted;
+use invoker::{Checksum, Wanted};
 
 /// Fetches streamed results of AWS Lambda functions: whole, in bounded memory, past the 6 MB and
 /// the 2 MB/s of a single answer.
@@ -25,6 +25,12 @@ pub(crate) enum Command {
     /// Fetch one result to stdout, in order.
     #[command(after_help = CAT_EXAMPLES)]
     Cat(Cat),
+    /// Continue a download from the journal beside FILE.
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(Resume),
+    /// Check a file, finished or not, without calling anything.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Verify),
     /// Tell what a function has to give, with one invocation that gives one byte.
     Inspect(Inspect),
     /// Run the Lambda service on loopback, in the foreground.
@@ -50,6 +56,17 @@ Examples:
   invoker cat rows -p '{\"rows\": 1000}' | jq .
   invoker cat files logs.zst | zstd -d | grep ERROR";
 
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  invoker get files 2026/data.parquet        ended early: data.parquet.part is left
+  invoker resume data.parquet                the rest of it; `get` again would do the same";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  invoker verify data.parquet                         an unfinished one, by its journal
+  invoker verify data.parquet --report report.json    by the report of the `get` that fetched it
+  invoker verify data.parquet --checksum crc64nvme:rosUhgp5mIg=";
+
 const LOCAL_EXAMPLES: &str = "\
 Examples:
   invoker local --function 'rows=target/release/examples/sqlite_rows'
@@ -62,6 +79,11 @@ pub(crate) struct Get {
     /// Where the result goes; `-` is stdout [default: the object's own name, in this folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Forget what an earlier download has left, instead of continuing it
+    #[arg(long)]
+    pub(crate) restart: bool,
+    #[command(flatten)]
+    pub(crate) bytes: Bytes,
     #[command(flatten)]
     pub(crate) transfer: Transfer,
     #[command(flatten)]
@@ -73,6 +95,8 @@ pub(crate) struct Cat {
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
+    bytes: Bytes,
+    #[command(flatten)]
     transfer: Transfer,
     #[command(flatten)]
     connection: Connection,
@@ -80,9 +104,35 @@ pub(crate) struct Cat {
 
 impl Cat {
     pub(crate) fn into_get(self) -> Get {
-        let Self { question, transfer, connection } = self;
-        Get { question, transfer, connection, output: Some(PathBuf::from("-")) }
+        let Self { question, bytes, transfer, connection } = self;
+        let output = Some(PathBuf::from("-"));
+        Get { question, output, restart: false, bytes, transfer, connection }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// The file whose download was begun, by the name it was to have
+    pub(crate) file: PathBuf,
+    /// Check the whole result against this sum: sha256:… or crc64nvme:…
+    #[arg(long, value_name = "SUM", value_parser = checksum)]
+    pub(crate) checksum: Option<Checksum>,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The file, by the name it has or was to have
+    pub(crate) file: PathBuf,
+    /// The sum it should have: sha256:… or crc64nvme:…, in hexadecimal digits or base64
+    #[arg(long, value_name = "SUM", value_parser = checksum, conflicts_with = "report")]
+    pub(crate) checksum: Option<Checksum>,
+    /// The JSON report of the download that fetched it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -119,13 +169,21 @@ pub(crate) struct Question {
     pub(crate) tenant_id: Option<String>,
 }
 
+/// Which bytes, and what they should be.
+#[derive(Debug, Args)]
+pub(crate) struct Bytes {
+    /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH, as in HTTP
+    #[arg(long, value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: Option<Wanted>,
+    /// Check the bytes against this sum: sha256:… or crc64nvme:…
+    #[arg(long, value_name = "SUM", value_parser = checksum)]
+    pub(crate) checksum: Option<Checksum>,
+}
+
 /// How the result is fetched.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct Transfer {
-    /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH, as in HTTP
-    #[arg(long, value_parser = range, allow_hyphen_values = true)]
-    pub(crate) range: Option<Wanted>,
     /// Bytes of one segment
     #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
     pub(crate) segment_size: u64,
@@ -258,6 +316,10 @@ fn range(text: &str) -> Result<Wanted, String> {
         Some(wanted) => Ok(wanted),
         None => Err("a range is FIRST-LAST, FIRST- or -LENGTH, counted from 0".into()),
     }
+}
+
+fn checksum(text: &str) -> Result<Checksum, String> {
+    text.parse().map_err(|error: invoker::Error| error.to_string())
 }
 
 fn function(text: &str) -> Result<String, String> {

@@ -40,6 +40,8 @@ impl Display {
                     && bar.length() != Some(wanted)
                 {
                     bar.set_length(wanted);
+                    bar.set_position(now.resumed_bytes);
+                    bar.reset_eta();
                     bar.set_style(style(
                         "{bar:30} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  \
                          {binary_bytes_per_sec}  {eta} left{msg}",
@@ -47,12 +49,12 @@ impl Display {
                 } else if now.wanted_bytes.is_none() {
                     bar.set_style(style("{spinner} {binary_bytes}  {binary_bytes_per_sec}{msg}"));
                 }
-                bar.set_position(now.bytes);
+                bar.set_position(now.bytes + now.resumed_bytes);
                 bar.set_message(remarks(now));
             }
             Self::Lines { next } if now.elapsed >= *next => {
                 *next = now.elapsed + LINE_EVERY;
-                let bytes = BinaryBytes(now.bytes);
+                let bytes = BinaryBytes(now.bytes + now.resumed_bytes);
                 let wanted = now.wanted_bytes.map(|n| format!(" of {}", BinaryBytes(n)));
                 let wanted = wanted.unwrap_or_default();
                 let seconds = now.elapsed.as_secs();
@@ -89,7 +91,7 @@ impl Display {
         };
         say(&format!(
             "{what}: {} in {seconds:.2} s, {rate}/s, {how}{}; {checked}",
-            BinaryBytes(now.bytes),
+            BinaryBytes(now.bytes + now.resumed_bytes),
             remarks(now)
         ));
     }
@@ -102,6 +104,10 @@ fn remarks(now: &Snapshot) -> String {
         if count > 0 {
             remarks.push_str(&format!(", {count} {name}"));
         }
+    }
+    if now.resumed_bytes > 0 {
+        let there = BinaryBytes(now.resumed_bytes);
+        remarks.push_str(&format!(", {there} were there"));
     }
     remarks
 }

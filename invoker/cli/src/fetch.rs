@@ -1,13 +1,14 @@
-//! `get` and `cat`: a question and a place go in; the whole result is in that place, or a failure
-//! comes out.
+//! `get`, `cat` and `resume`: a question and a place go in; the whole result is in that place, or a
+//! failure comes out.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use invoker::{Download, Progress, Report, Timeouts};
+use invoker::{Download, Progress, Report, Timeouts, Unfinished};
 
-use crate::args::{Get, Question, Transfer};
+use crate::args::{Connection, Get, Resume, Transfer};
+use crate::continuing::{self, Note};
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
 use crate::question::payload;
@@ -17,20 +18,63 @@ use crate::target::Target;
 
 /// Fetches one result, and reports on it if that is asked for.
 pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
-    let output = match &arguments.output {
-        Some(output) => output.clone(),
-        None => own_name(arguments.question.object.as_deref())?,
+    let Get { question, output, restart, bytes, transfer, connection } = arguments;
+    let output = match output {
+        Some(output) => output,
+        None => own_name(question.object.as_deref())?,
     };
-    let report = match &arguments.transfer.report {
-        Some(path) => Some(ReportFile::create(path, &output)?),
+    let note = Note::of(&question);
+    reported(&note, &output, &transfer, async |progress| {
+        let payload = payload(&question)?;
+        let target = Target::find(&question.function, &connection, transfer.quiet).await?;
+        let mut download = target
+            .download(&question, payload, timeouts(&transfer))
+            .wanted(bytes.range.clone().unwrap_or_default())
+            .note(note.text()?)
+            .start_over(restart);
+        if let Some(checksum) = bytes.checksum {
+            download = download.expect(checksum);
+        }
+        let what = question.object.as_deref().unwrap_or(&question.function);
+        fetch(download, &output, what, &transfer, &connection, target, progress).await
+    })
+    .await
+}
+
+/// Continues a download that was begun.
+pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
+    let Resume { file, checksum, transfer, connection } = arguments;
+    let unfinished = Unfinished::open(&file).await?;
+    let note = Note::read(&unfinished, &file)?;
+    reported(&note, &file, &transfer, async |progress| {
+        let target = Target::find(&note.function, &connection, transfer.quiet).await?;
+        let mut download = target.invoker(timeouts(&transfer)).resume(&unfinished);
+        if let Some(checksum) = checksum {
+            download = download.expect(checksum);
+        }
+        let what = note.object.as_deref().unwrap_or(&note.function);
+        fetch(download, &file, what, &transfer, &connection, target, progress).await
+    })
+    .await
+}
+
+/// Runs a download; `run` sets the progress as soon as there is one.
+async fn reported(
+    note: &Note,
+    output: &Path,
+    transfer: &Transfer,
+    run: impl AsyncFnOnce(&mut Progress) -> Result<Report, Failure>,
+) -> Result<(), Failure> {
+    let report = match &transfer.report {
+        Some(path) => Some(ReportFile::create(path, output)?),
         None => None,
     };
     let mut progress = Progress::default();
-    let outcome = fetch(&arguments, &output, &mut progress).await;
+    let outcome = run(&mut progress).await;
     if let Some(report) = report {
-        let Question { function, object, .. } = &arguments.question;
         let outcome = outcome.as_ref();
-        let written = report::write(report, function, object.as_deref(), &progress, outcome);
+        let (function, object) = (&note.function, note.object.as_deref());
+        let written = report::write(report, function, object, &progress, outcome);
         // What was wrong with the download counts for more.
         if outcome.is_ok() {
             written?;
@@ -39,78 +83,114 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
     outcome.map(drop)
 }
 
-/// `progress` becomes that of the download as soon as there is one.
-async fn fetch(arguments: &Get, output: &Path, progress: &mut Progress) -> Result<Report, Failure> {
-    let Get { question, transfer, connection, .. } = arguments;
+async fn fetch(
+    download: Download,
+    output: &Path,
+    what: &str,
+    transfer: &Transfer,
+    connection: &Connection,
+    target: Target,
+    progress: &mut Progress,
+) -> Result<Report, Failure> {
     let destination = Destination::of(output);
-    let payload = payload(question)?;
-    let target = Target::find(&question.function, connection, transfer.quiet).await?;
-    let timeouts =
-        Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout };
-    let download = configure(target.download(question, payload, timeouts), transfer);
+    let download = configure(download, transfer);
     *progress = download.progress();
 
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
     let mut display = Display::new(transfer.quiet, data_on_terminal);
-    let outcome = watched(deliver(download, destination), progress, &mut display).await;
+    let outcome = watched(deliver(download, destination, connection), progress, &mut display).await;
     display.clear();
     let report = outcome?;
-    let what = question.object.as_deref().unwrap_or(&question.function);
     display.finish(what, &report);
     target.close().await;
     Ok(report)
 }
 
-/// Runs `work` to its end or to a signal, while the display follows its counters.
+/// Runs `work` to its end, while the display follows its counters.
 async fn watched(
     work: impl Future<Output = Result<Report, Failure>>,
     progress: &Progress,
     display: &mut Display,
 ) -> Result<Report, Failure> {
     let mut work = pin!(work);
-    let mut interrupted = pin!(signals::interrupted());
     let mut redraw = tokio::time::interval(REDRAW);
     loop {
         tokio::select! {
             done = &mut work => return done,
-            failure = &mut interrupted => return Err(failure),
             _ = redraw.tick() => display.show(&progress.snapshot()),
         }
     }
 }
 
-async fn deliver(download: Download, destination: Destination) -> Result<Report, Failure> {
+/// Brings the result to its place, until a signal ends it.
+async fn deliver(
+    download: Download,
+    destination: Destination,
+    connection: &Connection,
+) -> Result<Report, Failure> {
     match destination {
-        Destination::File(path) => Ok(download.to_file(path).await?),
+        Destination::File(path) => to_file(download, &path, connection).await,
         Destination::Sink { name, path } => {
-            let mut sink = Sink::open(name, path.as_deref())?;
-            let mut bytes = download.in_order().await?;
-            while let Some(next) = bytes.next_bytes().await {
-                match next {
-                    Ok(next) => sink.write(next).await?,
-                    Err(error) => {
-                        // What came before the failure is right, and its reader may want it.
-                        sink.finish().await?;
-                        return Err(error.into());
-                    }
-                }
+            let sink = Sink::open(name, path.as_deref())?;
+            tokio::select! {
+                done = to_sink(download, sink) => done,
+                failure = signals::interrupted() => Err(failure),
             }
-            sink.finish().await?;
-            let lost = || Failure::file("cannot tell what was done", std::io::Error::other("bug"));
-            bytes.report().cloned().ok_or_else(lost)
         }
     }
 }
 
+async fn to_file(
+    download: Download,
+    path: &Path,
+    connection: &Connection,
+) -> Result<Report, Failure> {
+    let mut signal = None;
+    let interrupted = async { signal = Some(signals::interrupted().await) };
+    let error = match download.to_file_until(path, interrupted).await {
+        Ok(report) => return Ok(report),
+        Err(error) => error,
+    };
+    let resumable = error.unfinished().is_some();
+    let failure = signal.unwrap_or(Failure::Invoker(error));
+    Err(match resumable {
+        true => {
+            let command = continuing::command(path, connection);
+            Failure::Resumable { failure: Box::new(failure), command }
+        }
+        false => failure,
+    })
+}
+
+async fn to_sink(download: Download, mut sink: Sink) -> Result<Report, Failure> {
+    let mut bytes = download.in_order().await?;
+    while let Some(next) = bytes.next_bytes().await {
+        match next {
+            Ok(next) => sink.write(next).await?,
+            Err(error) => {
+                // What came before the failure is right, and its reader may want it.
+                sink.finish().await?;
+                return Err(error.into());
+            }
+        }
+    }
+    sink.finish().await?;
+    let lost = || Failure::file("cannot tell what was done", std::io::Error::other("bug"));
+    bytes.report().cloned().ok_or_else(lost)
+}
+
 fn configure(download: Download, transfer: &Transfer) -> Download {
     download
-        .wanted(transfer.range.clone().unwrap_or_default())
         .segment_size(transfer.segment_size)
         .in_flight(transfer.in_flight)
         .segments(!transfer.no_segments)
         .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
         .retries(transfer.retries)
+}
+
+fn timeouts(transfer: &Transfer) -> Timeouts {
+    Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout }
 }
 
 /// Without `-o`, the last part of the object's name, which must be a plain file name: the name of

@@ -9,9 +9,11 @@ mod target;
 
 mod http_client;
 
+mod continuing;
 mod fetch;
 mod inspect;
 mod serve;
+mod verify;
 
 mod display;
 mod output;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         match command {
             Command::Get(arguments) => fetch::get(arguments).await,
             Command::Cat(arguments) => fetch::get(arguments.into_get()).await,
+            Command::Resume(arguments) => fetch::resume(arguments).await,
+            Command::Verify(arguments) => verify::verify(arguments).await,
             Command::Inspect(arguments) => inspect::inspect(arguments).await,
             Command::Local(arguments) => serve::local(arguments).await,
             Command::Function => serve::function().await,

@@ -25,6 +25,12 @@ pub(crate) enum Failure {
     BrokenPipe,
     /// A signal: the code that a shell gives it.
     Signal { code: u8 },
+    /// A file that is not whole, as far as its journal tells.
+    NotWhole(String),
+    /// A file whose bytes are not what they should be.
+    Corrupt(String),
+    /// Another failure, after which this command line continues.
+    Resumable { failure: Box<Failure>, command: String },
 }
 
 impl From<Error> for Failure {
@@ -46,6 +52,9 @@ impl Failure {
             Self::File { .. } => return 9,
             Self::BrokenPipe => return 141,
             Self::Signal { code } => return *code,
+            Self::NotWhole(_) => return 1,
+            Self::Corrupt(_) => return 5,
+            Self::Resumable { failure, .. } => return failure.exit_code(),
             Self::Invoker(error) => error.kind(),
         };
         match kind {
@@ -55,6 +64,7 @@ impl Failure {
             ErrorKind::Corrupt | ErrorKind::Inconsistent => 5,
             ErrorKind::Changed => 6,
             ErrorKind::TimedOut => 7,
+            ErrorKind::CannotResume => 8,
             ErrorKind::LocalFile => 9,
             ErrorKind::Configuration => 253,
             ErrorKind::Refused { .. } | ErrorKind::Throttled { .. } | ErrorKind::NotEventStream => {
@@ -72,6 +82,9 @@ impl Failure {
             Self::File { .. } => "LocalFile".into(),
             Self::BrokenPipe => "BrokenPipe".into(),
             Self::Signal { .. } => "Signal".into(),
+            Self::NotWhole(_) => "NotWhole".into(),
+            Self::Corrupt(_) => "Corrupt".into(),
+            Self::Resumable { failure, .. } => failure.kind_name(),
             // The name of the variant, without its fields.
             Self::Invoker(error) => {
                 let debug = format!("{:?}", error.kind());
@@ -83,10 +96,14 @@ impl Failure {
     /// What happened and why, in one line.
     fn message(&self) -> String {
         match self {
-            Self::Usage(message) | Self::Configuration(message) => message.clone(),
+            Self::Usage(message)
+            | Self::Configuration(message)
+            | Self::NotWhole(message)
+            | Self::Corrupt(message) => message.clone(),
             Self::File { what, error } => format!("{what}: {error}"),
             Self::BrokenPipe => "the reader of stdout has gone".into(),
             Self::Signal { code } => format!("interrupted by signal {}", code - 128),
+            Self::Resumable { failure, .. } => failure.message(),
             Self::Invoker(error) => {
                 let message = in_one_line(error);
                 match error.request_id() {
@@ -99,7 +116,11 @@ impl Failure {
 
     /// What the user can do, where that is not in the message.
     fn hint(&self) -> Option<&'static str> {
-        let Self::Invoker(error) = self else { return None };
+        let error = match self {
+            Self::Invoker(error) => error,
+            Self::Resumable { failure, .. } => return failure.hint(),
+            _ => return None,
+        };
         Some(match error.kind() {
             ErrorKind::Unreachable => "check --endpoint-url, --region and the network",
             ErrorKind::NotEventStream => "check --endpoint-url",
@@ -108,7 +129,8 @@ impl Failure {
             }
             ErrorKind::TimedOut => "--first-byte-timeout and --idle-timeout allow longer waits",
             ErrorKind::Throttled { .. } => "try a smaller --in-flight, or later",
-            ErrorKind::Changed => "start again to get the new version",
+            ErrorKind::Changed => "--restart begins again, with the new version",
+            ErrorKind::CannotResume => "`invoker get --restart` begins again",
             ErrorKind::Refused { code, .. } => match code.as_str() {
                 "ResourceNotFoundException" => {
                     "check the function's name, --qualifier and --region"
@@ -144,6 +166,9 @@ pub(crate) fn failed(failure: &Failure) -> ExitCode {
         let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         say(&format!("invoker: {}{hint}", failure.message()));
     }
+    if let Failure::Resumable { command, .. } = failure {
+        say(&format!("invoker: what came is kept; to continue: {command}"));
+    }
     ExitCode::from(failure.exit_code())
 }
 
@@ -157,9 +182,13 @@ pub(crate) struct ReportFile {
 impl ReportFile {
     /// `output` is where the result goes, which must be another place.
     pub(crate) fn create(path: &Path, output: &Path) -> Result<Self, Failure> {
-        let mut part = output.as_os_str().to_owned();
-        part.push(".part");
-        if [output, Path::new(&part)].iter().any(|other| place(other) == place(path)) {
+        let beside = |suffix: &str| {
+            let mut name = output.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let taken = [output.to_owned(), beside(".part"), beside(".part.journal")];
+        if taken.iter().any(|other| place(other) == place(path)) {
             let message = format!("{} cannot take both the result and its report", path.display());
             return Err(Failure::Usage(message));
         }
@@ -227,6 +256,9 @@ pub(crate) fn write(
         "throttles": counted.throttles,
         "hedges": 0,
         "refetched_bytes": counted.refetched_bytes,
+        "resumed_bytes": counted.resumed_bytes,
+        "resumable": matches!(outcome, Err(Failure::Resumable { .. })),
+        "crc64nvme": outcome.ok().map(|report| report.crc64nvme.to_string()),
         "peak_rss_bytes": peak_rss_bytes(),
         "integrity": integrity,
         "error": error,

@@ -17,7 +17,7 @@ use crate::question::invocation;
 use crate::report::{Failure, say};
 
 /// What a name begins with that means a function here.
-const LOCAL: &str = "local:";
+pub(crate) const LOCAL: &str = "local:";
 
 /// The name under which the function of `local:` runs.
 const LOCAL_FUNCTION: &str = "local";
@@ -48,6 +48,11 @@ impl Target {
         Ok(Self { client, function: function.to_owned(), local: None })
     }
 
+    /// What calls it.
+    pub(crate) fn invoker(&self, timeouts: Timeouts) -> Invoker {
+        Invoker::new(self.client.clone()).timeouts(timeouts)
+    }
+
     /// The download that `question` asks for.
     pub(crate) fn download(
         &self,
@@ -55,7 +60,7 @@ impl Target {
         payload: Option<Vec<u8>>,
         timeouts: Timeouts,
     ) -> Download {
-        let invoker = Invoker::new(self.client.clone()).timeouts(timeouts);
+        let invoker = self.invoker(timeouts);
         let invocation = invocation(question, &self.function, payload);
         match &question.object {
             Some(name) => invoker.object(invocation, name),

@@ -95,8 +95,10 @@ impl Check {
         }
     }
 
-    pub(super) fn report(&self, integrity: Integrity) -> Report {
+    /// What was done, with `sum` for the CRC-64/NVME of all bytes.
+    pub(super) fn report(&self, integrity: Integrity, sum: u64) -> Report {
+        let description = self.description.clone();
         let snapshot = self.asking.progress.snapshot();
-        Report { description: self.description.clone(), integrity, snapshot }
+        Report { description, integrity, crc64nvme: Checksum::Crc64Nvme(sum), snapshot }
     }
 }

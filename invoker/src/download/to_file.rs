@@ -56,7 +56,7 @@ pub(super) async fn to_file(
                 }
             };
             writer.finish(check.sha256()).await?;
-            Ok(check.report(integrity))
+            Ok(check.report(integrity, sum))
         }
         Err(Stopped::Failed(error)) => match writer.leave().await {
             Ok(target) => Err(error.with_unfinished(target)),
