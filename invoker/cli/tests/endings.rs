@@ -4,7 +4,7 @@
 mod support;
 
 use support::scripted::{Endpoint, chunk, complete, partial, stream};
-use support::{Home, failing_function, until};
+use support::{Home, failing_function};
 
 /// More than one frame, less than a pipe holds for a reader who is late.
 const BEFORE: usize = 20_000;
@@ -98,10 +98,6 @@ fn a_body_that_is_cut_is_truncated() {
         ("in the prelude of a frame", cut_at(whole.len() - complete_len + 5)),
         ("behind the prelude", cut_at(whole.len() - complete_len + 12)),
         ("one byte before the end", cut_at(whole.len() - 1)),
-        (
-            "by a head that promised more",
-            stream(&[chunk(&[&partial(0, 99, 100, "\"a\"")[..], b"few"].concat()), complete("{}")]),
-        ),
     ] {
         let cut = answering(bytes);
         let line = format!("-q -p {{}} --retries 0 --endpoint-url {}", cut.url);
@@ -111,6 +107,11 @@ fn a_body_that_is_cut_is_truncated() {
         home.run(&format!("cat f {line}")).failed(4, &[]);
         assert!(home.names().is_empty(), "{where_}");
     }
+    let few =
+        stream(&[chunk(&[&partial(0, 99, 100, "\"a\"")[..], b"few"].concat()), complete("{}")]);
+    let line = format!("-q -p {{}} --retries 0 --endpoint-url {}", answering(few).url);
+    home.run(&format!("get f -o out {line}")).resumable(4, &["3 of the 100 bytes"]);
+    home.run(&format!("cat f {line}")).failed_with_data(4);
     let line = format!("cat f -q -p {{}} --endpoint-url {}", answering(whole).url);
     assert_eq!(home.run(&line).succeeded().stdout, b"some bytes");
 }
@@ -146,35 +147,8 @@ fn an_object_that_changes_is_not_spliced() {
         stream(&[chunk(&body), complete("{}")])
     });
     let line = format!("get f x -o out -q --segment-size 5 --endpoint-url {}", service.url);
-    home.run(&line).failed(6, &["\"a\"", "\"b\"", "start again"]);
-    assert!(home.names().is_empty());
-}
-
-#[cfg(unix)]
-#[test]
-fn a_signal_leaves_nothing_behind() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let home = Home::new();
-        // 6 MiB come at once, the rest at the service's pace: there is time for a signal.
-        let line = "get local: 150MiB --no-segments -q -o out --report report.json";
-        let mut running = home.invoker(line).start();
-        until("bytes in the part file", || {
-            assert!(!running.has_ended(), "it ended before the signal");
-            std::fs::metadata(home.path("out.part")).is_ok_and(|part| part.len() > 0)
-        });
-        running.signal(signal);
-        let word = format!("signal {}", code - 128);
-        running.wait().failed(code, &[&word]);
-        assert_eq!(home.names(), ["report.json"], "{signal}");
-        assert_eq!(home.json("report.json")["error"]["kind"], "Signal");
-
-        // By segments, while their function's process starts or later: the same.
-        let running = home.invoker("get local: 16TiB -q -o out").start();
-        until("a part file", || home.path("out.part").exists());
-        running.signal(signal);
-        running.wait().failed(code, &[&word]);
-        assert_eq!(home.names(), ["report.json"], "{signal}");
-    }
+    home.run(&line).resumable(6, &["\"a\"", "\"b\"", "--restart"]);
+    assert!(!home.path("out").exists());
 }
 
 #[cfg(unix)]

@@ -88,9 +88,9 @@ fn one_file_has_one_writer() {
     home.run("get local: 5 -q -o out").failed(9, &["another process is writing", "out.part"]);
     assert!(std::fs::metadata(home.path("out.part")).unwrap().len() > 5, "the first one's bytes");
     drop(first);
-    // What a killed one left behind is in nobody's way.
-    assert!(home.path("out.part").exists());
-    home.run("get local: 5 -q -o out").succeeded();
+    // What a killed one left behind is not thrown away unasked.
+    home.run("get local: 5 -q -o out").failed(8, &["out.part", "another download", "--restart"]);
+    home.run("get local: 5 -q -o out --restart").succeeded();
     assert_eq!((home.read("out"), home.names()), (pattern(0..5), vec!["out".to_owned()]));
 }
 

@@ -243,6 +243,38 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// It was typed wrongly: usage, with all the lines that the parser writes.
+    #[track_caller]
+    pub(crate) fn failed_usage(self, word: &str) -> Self {
+        assert_eq!(self.code, Some(2), "{}", self.stderr);
+        assert!(self.stderr.contains(word), "no {word:?} in {:?}", self.stderr);
+        self
+    }
+
+    /// It ended with `code`, a line that says why, with all of `words`, and one that says how to
+    /// go on.
+    #[track_caller]
+    pub(crate) fn resumable(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let [why, how] = lines[..] else { panic!("{} lines: {}", lines.len(), self.stderr) };
+        for word in words {
+            assert!(why.contains(word), "no {word:?} in {why:?}");
+        }
+        assert!(how.starts_with("invoker: ") && how.contains("invoker resume out"), "{how:?}");
+        self
+    }
+
+    /// It ended with `code`, with the data that had come on stdout.
+    #[track_caller]
+    pub(crate) fn failed_with_data(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        assert!(!self.stdout.is_empty());
+        self
+    }
+}
+
 /// `invoker local` while it runs, and where. Ended as a user would when it is dropped.
 pub(crate) struct Local {
     pub(crate) url: String,
