@@ -33,7 +33,7 @@ fn object() -> Object {
 
 /// The head's JSON, the promise, the body.
 async fn sent(ask: &Ask, response: Response) -> (Value, Option<u64>, Vec<u8>) {
-    let Answer::Streamed { head, promised, body } = answer(ask, response).unwrap() else {
+    let Answer::Streamed { head, promised, body } = answer(ask, response).await.unwrap() else {
         panic!("the answer should have a head")
     };
     let head = serde_json::from_slice(&head[..head.len() - 8]).unwrap();
@@ -145,7 +145,7 @@ async fn a_head_request_gets_the_head_of_the_whole() {
 async fn a_value_has_a_head_only_for_http() {
     let value = serde_json::json!({"a": 1});
     let plain = Ask { kind: RequestKind::Plain, ..ask() };
-    match answer(&plain, Response::value(&value)).unwrap() {
+    match answer(&plain, Response::value(&value)).await.unwrap() {
         Answer::Buffered(json) => assert_eq!(json, "{\"a\":1}"),
         other => panic!("{other:?}"),
     }
@@ -177,8 +177,8 @@ async fn a_stream_promises_nothing_unless_told_to() {
 
 type BoxErrorOf = crate::error::BoxError;
 
-#[test]
-fn flaws_fail_before_anything_is_sent() {
+#[tokio::test]
+async fn flaws_fail_before_anything_is_sent() {
     for response in [
         Response::value("x").header("a b", "c"),
         Response::value("x").header("a", "b\r\nc: d"),
@@ -186,9 +186,12 @@ fn flaws_fail_before_anything_is_sent() {
         Response::refusal(StatusCode::OK, "").header("content-length", "2"),
         Response::value("x").content_type("\n"),
     ] {
-        assert_eq!(answer(&ask(), response).unwrap_err().error_type(), "Function.InvalidHead");
+        assert_eq!(
+            answer(&ask(), response).await.unwrap_err().error_type(),
+            "Function.InvalidHead"
+        );
     }
     let unwritable = std::collections::HashMap::from([((1, 2), 3)]);
-    let failure = answer(&ask(), Response::value(&unwritable)).unwrap_err();
+    let failure = answer(&ask(), Response::value(&unwritable)).await.unwrap_err();
     assert_eq!(failure.error_type(), "Function.InvalidValue");
 }
