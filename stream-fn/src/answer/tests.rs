@@ -195,3 +195,31 @@ async fn flaws_fail_before_anything_is_sent() {
     let failure = answer(&ask(), Response::value(&unwritable)).await.unwrap_err();
     assert_eq!(failure.error_type(), "Function.InvalidValue");
 }
+
+/// A sum that is looked for when it is answered with, and the ranges it was looked for with.
+#[tokio::test]
+async fn a_sum_is_looked_for_once_and_only_for_bytes() {
+    for (ask, wanted) in [
+        (ask(), Some(0..10)),
+        (Ask { range: RangeAsk::parse("bytes=2-5"), ..ask() }, Some(2..6)),
+        (Ask { method: Method::HEAD, ..ask() }, Some(0..10)),
+        (Ask { if_none_match: Some("*".to_owned()), ..ask() }, None),
+        (Ask { if_match: Some("\"v0\"".to_owned()), ..ask() }, None),
+        (Ask { range: RangeAsk::parse("bytes=10-"), ..ask() }, None),
+    ] {
+        for found in [None, Some(0x0102_0304_0506_0708)] {
+            let (asked, ranges) = std::sync::mpsc::channel();
+            let object = Object::from_bytes(BYTES, Version::new("v1").unwrap());
+            let object = object.with_checksum(move |range| {
+                asked.send(range).unwrap();
+                Box::pin(async move { found })
+            });
+            let (head, ..) = sent(&ask, Response::object(object)).await;
+            assert_eq!(ranges.try_iter().collect::<Vec<_>>(), Vec::from_iter(wanted.clone()));
+            let said = head["headers"].get("x-amz-checksum-crc64nvme").and_then(Value::as_str);
+            assert_eq!(said, found.and(wanted.as_ref()).map(|_| "AQIDBAUGBwg="));
+        }
+    }
+    let known = object().with_checksum(|_| panic!("it is known"));
+    sent(&ask(), Response::object(known)).await;
+}
