@@ -45,7 +45,7 @@ const TOO_MANY_LINKS: Option<i32> = match () {
 ///
 /// The **checksum** of a file, the CRC-64/NVME of all its bytes, is computed and remembered with the
 /// version it belongs to, and every answer has it once it is known. An answer that begins at the first
-/// byte of a file of at most 64 MiB waits for it (about 4 ms for 64 MiB in memory); of a larger file it
+/// byte of a file of at most 160 MiB waits for it (10 ms for 160 MiB in memory); of a larger file it
 /// starts a computation beside it, one per process at a time, and the answers after its end have the
 /// sum. Between the invocations of a function on Lambda it stands still. To read files twice may be
 /// dear: [`without_checksums`](Self::without_checksums) and
