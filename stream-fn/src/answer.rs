@@ -46,7 +46,7 @@ impl fmt::Debug for Answer {
 /// # Errors
 ///
 /// What the head cannot say, before anything is sent.
-pub(crate) fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
+pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
     let Response { status, mut headers, cookies, content, flaw } = response;
     if let Some(flaw) = flaw {
         return Err(flaw);
@@ -62,7 +62,7 @@ pub(crate) fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
             (status, stream::iter([Ok(json)]).boxed())
         }
         Content::Stream(body) => (status, body),
-        Content::Object(object) => of_object(ask, object, status, &mut headers)?,
+        Content::Object(object) => of_object(ask, object, status, &mut headers).await?,
     };
     // What a HEAD promises is what a GET would give.
     let bodiless = ask.method == Method::HEAD
@@ -115,9 +115,9 @@ fn is_same(condition: &str, metadata: &Metadata) -> bool {
     by_date || (condition.trim() != "*" && metadata.version.is_named_by(condition))
 }
 
-fn of_object(
+async fn of_object(
     ask: &Ask,
-    object: Object,
+    mut object: Object,
     status: StatusCode,
     headers: &mut HeaderMap,
 ) -> Result<(StatusCode, ByteStream), Failure> {
@@ -158,7 +158,7 @@ fn of_object(
     if let Some(time) = metadata.last_modified {
         headers.insert(LAST_MODIFIED, numbers(httpdate::fmt_http_date(time))?);
     }
-    if let Some(sum) = metadata.crc64nvme {
+    if let Some(sum) = object.checksum(&range).await {
         headers.insert(CRC64NVME, numbers(STANDARD.encode(sum.to_be_bytes()))?);
     }
     // A HEAD reads nothing, not even the first bytes.

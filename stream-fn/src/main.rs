@@ -1,26 +1,37 @@
-//! `STREAM_FN_SOURCE` comes in; a function goes out that serves the objects of that source.
+//! `STREAM_FN_SOURCE` and `STREAM_FN_CHECKSUM` come in; a function goes out that serves the objects of that source.
 
 use std::error::Error as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use stream_fn::{Error, source};
+use stream_fn::{Error, Source, source};
 
 const SOURCE: &str = "STREAM_FN_SOURCE";
+const CHECKSUM: &str = "STREAM_FN_CHECKSUM";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     #[cfg(feature = "log")]
     log();
-    let source = match std::env::var(SOURCE).ok().as_deref().map(source::parse) {
-        Some(Ok(source)) => source,
-        Some(Err(error)) => return fail(&format!("{SOURCE}: {}", in_one_line(&error))),
-        None => {
-            return fail(&format!("{SOURCE} is not set: say \"directory:PATH\" or \"pattern\""));
-        }
+    let source = match source() {
+        Ok(source) => source,
+        Err(why) => return fail(&why),
     };
     match stream_fn::serve(source).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&in_one_line(&error)),
+    }
+}
+
+fn source() -> Result<Box<dyn Source>, String> {
+    let setting = std::env::var(SOURCE)
+        .map_err(|_| format!("{SOURCE} is not set: say \"directory:PATH\" or \"pattern\""))?;
+    let plain =
+        source::parse(&setting).map_err(|error| format!("{SOURCE}: {}", in_one_line(&error)))?;
+    // The source is good, so what is wrong from here on is this one's fault.
+    match std::env::var_os(CHECKSUM) {
+        None => Ok(plain),
+        Some(checksum) => source::parse_with_checksum(&setting, &checksum.to_string_lossy())
+            .map_err(|error| format!("{CHECKSUM}: {}", in_one_line(&error))),
     }
 }
 

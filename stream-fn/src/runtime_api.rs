@@ -156,7 +156,7 @@ where
         let handling = async {
             let response =
                 (self.handler)(request).await.map_err(|error| Failure::from(error.into()))?;
-            answer(&ask, response)
+            answer(&ask, response).await
         };
         let handling = AssertUnwindSafe(handling).catch_unwind();
         let handled = match deadline {

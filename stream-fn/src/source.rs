@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 pub use directory::Directory;
 pub use pattern::Pattern;
-pub use setting::parse;
+pub use setting::{parse, parse_with_checksum};
 
 /// How many bytes the sources here read or make at a time. Large enough that what every piece costs on
 /// its way (a frame of some hundred bytes, a system call, a wake-up) is lost in it, small enough that
@@ -31,6 +31,9 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>
 
 /// What [`Source::open`] gives, sooner or later.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Object, OpenError>> + Send + 'a>>;
+
+/// What [`Object::with_checksum`] gives, sooner or later.
+pub type Summing = Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
 
 /// Where objects come from.
 pub trait Source: Send + Sync + 'static {
@@ -76,6 +79,7 @@ impl Metadata {
 /// One version of an object, ready to be read once.
 pub struct Object {
     metadata: Metadata,
+    checksum: Option<Box<dyn FnOnce(Range<u64>) -> Summing + Send>>,
     read: Box<dyn FnOnce(Range<u64>) -> ByteStream + Send>,
 }
 
@@ -88,7 +92,7 @@ impl Object {
     where
         R: FnOnce(Range<u64>) -> ByteStream + Send + 'static,
     {
-        Self { metadata, read: Box::new(read) }
+        Self { metadata, checksum: None, read: Box::new(read) }
     }
 
     /// An object that is in memory already.
@@ -99,6 +103,27 @@ impl Object {
             let bytes = bytes.slice(range.start as usize..range.end as usize);
             stream::iter([Ok(bytes)]).boxed()
         })
+    }
+
+    /// The same object, of a source that can find out its CRC-64/NVME when it is answered with.
+    ///
+    /// If [`Metadata::crc64nvme`] says nothing, `find` is called at most once, with the range of the
+    /// answer: before `read`, and for a `HEAD` without it. The answer waits for what it gives, which
+    /// must be the sum of the whole object in this version. `None` is always right; the sum may be in a
+    /// later answer then, for callers take it from any answer of the version.
+    pub fn with_checksum<F>(self, find: F) -> Self
+    where
+        F: FnOnce(Range<u64>) -> Summing + Send + 'static,
+    {
+        Self { checksum: Some(Box::new(find)), ..self }
+    }
+
+    /// The CRC-64/NVME to say in an answer with this range.
+    pub(crate) async fn checksum(&mut self, range: &Range<u64>) -> Option<u64> {
+        match (self.metadata.crc64nvme, self.checksum.take()) {
+            (None, Some(find)) => find(range.clone()).await,
+            (known, _) => known,
+        }
     }
 
     /// What is known about it.

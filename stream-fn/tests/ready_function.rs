@@ -5,16 +5,26 @@
 
 mod support;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crc_fast::CrcAlgorithm::Crc64Nvme;
 use serde_json::{Value, json};
 use stream_fn::source::pattern;
 use support::{Answer, Invocation, RuntimeApi};
 use tokio::process::Command;
+
+const CRC64NVME: &str = "x-amz-checksum-crc64nvme";
 
 fn event(method: &str, path: &str, headers: Value) -> Value {
     json!({
         "version": "2.0", "rawPath": path, "headers": headers,
         "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
     })
+}
+
+/// As S3 writes it.
+fn sum_of(bytes: &[u8]) -> String {
+    STANDARD.encode(crc_fast::checksum(Crc64Nvme, bytes).to_be_bytes())
 }
 
 async fn ask(api: &RuntimeApi, payload: Value) -> Answer {
@@ -27,6 +37,9 @@ async fn a_pattern_by_ranges() {
     let _function = api.ready_function("pattern");
     let mut etag = None;
     let size = 3 << 20;
+    let mut whole = vec![0; size as usize];
+    pattern::fill(0, &mut whole);
+    let sum = sum_of(&whole);
     for (range, wanted) in [
         (Value::Null, 0..size),
         (json!("bytes=0-99"), 0..100),
@@ -41,6 +54,7 @@ async fn a_pattern_by_ranges() {
         assert!(body == bytes, "{range}");
         assert_eq!(head["statusCode"], if range.is_null() { 200 } else { 206 });
         assert_eq!(head["headers"]["content-length"], bytes.len().to_string());
+        assert_eq!(head["headers"][CRC64NVME], sum, "of the whole object");
         assert_eq!(answer.trailers, Some(vec![]));
         etag = Some(head["headers"]["etag"].as_str().unwrap().to_owned());
     }
@@ -116,20 +130,101 @@ async fn files_below_a_directory_and_no_others() {
 }
 
 #[tokio::test]
+async fn files_have_a_checksum_unless_it_is_off() {
+    let outer = tempfile::tempdir().unwrap();
+    for folder in ["files", "sums"] {
+        std::fs::create_dir(outer.path().join(folder)).unwrap();
+    }
+    let path = |name: &str| outer.path().join(name).display().to_string();
+    let (source, keep) = (format!("directory:{}", path("files")), format!("keep:{}", path("sums")));
+    let mut bytes = vec![0; 300_000];
+    pattern::fill(0, &mut bytes);
+    std::fs::write(path("files/a"), &bytes).unwrap();
+    // Settled, and remembered.
+    let file = std::fs::File::options().write(true).open(path("files/a")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1)).unwrap();
+    let sum = Value::from(sum_of(&bytes));
+    let middle = || event("GET", "/a", json!({"range": "bytes=5-9"}));
+    for (checksum, wanted) in [
+        // A function that is asked for the middle, then for all of it, then for the middle again.
+        (None, [&Value::Null, &sum, &sum]),
+        (Some("off"), [&Value::Null; 3]),
+        (Some(keep.as_str()), [&Value::Null, &sum, &sum]),
+        // What the one before has kept.
+        (Some(keep.as_str()), [&sum; 3]),
+    ] {
+        let api = RuntimeApi::start().await;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
+        command.env("STREAM_FN_SOURCE", &source).env_remove("STREAM_FN_CHECKSUM");
+        if let Some(checksum) = checksum {
+            command.env("STREAM_FN_CHECKSUM", checksum);
+        }
+        let _function = api.environment(&mut command).spawn().unwrap();
+        for (payload, wanted) in
+            [middle(), event("HEAD", "/a", json!({})), middle()].into_iter().zip(wanted)
+        {
+            let (head, _) = ask(&api, payload).await.split();
+            assert_eq!(head["headers"][CRC64NVME], *wanted, "{checksum:?}: {head}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(path("sums/a.file-493e0-3b9aca00.crc64nvme")).unwrap(), {
+        format!("{}\n", sum.as_str().unwrap())
+    });
+}
+
+/// Larger than an answer waits for: answers have it as soon as it is known.
+#[tokio::test]
+async fn a_large_file_has_its_checksum_in_later_answers() {
+    const LARGE: u64 = (160 << 20) + 1;
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("a")).unwrap();
+    file.set_len(LARGE).unwrap();
+    let mut digest = crc_fast::Digest::new(Crc64Nvme);
+    for _ in 0..160 {
+        digest.update(&[0; 1 << 20]);
+    }
+    digest.update(&[0]);
+    let sum = STANDARD.encode(digest.finalize().to_be_bytes());
+    let api = RuntimeApi::start().await;
+    let _function = api.ready_function(&format!("directory:{}", folder.path().display()));
+    let asking = async {
+        for start in (0..10).cycle() {
+            let headers = json!({"range": format!("bytes={start}-{start}")});
+            let (head, body) = ask(&api, event("GET", "/a", headers)).await.split();
+            assert_eq!((head["statusCode"].as_u64(), body), (Some(206), vec![0]));
+            if let Some(said) = head["headers"][CRC64NVME].as_str() {
+                assert_eq!(said, sum);
+                break;
+            }
+        }
+    };
+    support::soon(asking).await;
+}
+
+#[tokio::test]
 async fn a_bad_setting_is_one_clear_line() {
-    for (setting, word) in [
-        (None, "STREAM_FN_SOURCE is not set"),
-        (Some(""), "empty"),
-        (Some("directory:/nowhere/at/all"), "/nowhere/at/all"),
-        (Some("s3://bucket/prefix"), "S3"),
-        (Some("patern"), "\"patern\""),
+    for (setting, checksum, word) in [
+        (None, None, "STREAM_FN_SOURCE is not set"),
+        (None, Some("off"), "STREAM_FN_SOURCE is not set"),
+        (Some(""), None, "empty"),
+        (Some("directory:/nowhere/at/all"), None, "/nowhere/at/all"),
+        (Some("s3://bucket/prefix"), None, "S3"),
+        (Some("patern"), Some("off"), "STREAM_FN_SOURCE: the source \"patern\""),
+        (Some("pattern"), Some("off"), "STREAM_FN_CHECKSUM: only the checksums of a directory"),
+        (Some("directory:."), Some("of"), "STREAM_FN_CHECKSUM: the checksum setting \"of\""),
+        (Some("directory:."), Some("keep:/nowhere/at/all"), "/nowhere/at/all"),
         // A good setting, but nobody who invokes.
-        (Some("pattern"), "AWS_LAMBDA_RUNTIME_API"),
+        (Some("pattern"), None, "AWS_LAMBDA_RUNTIME_API"),
+        (Some("directory:."), Some("off"), "AWS_LAMBDA_RUNTIME_API"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
         command.env_remove("STREAM_FN_SOURCE").env_remove("AWS_LAMBDA_RUNTIME_API");
+        command.env_remove("STREAM_FN_CHECKSUM");
         if let Some(setting) = setting {
             command.env("STREAM_FN_SOURCE", setting);
+        }
+        if let Some(checksum) = checksum {
+            command.env("STREAM_FN_CHECKSUM", checksum);
         }
         let output = support::soon(command.kill_on_drop(true).output()).await.unwrap();
         let words = String::from_utf8(output.stderr).unwrap();

@@ -2,7 +2,7 @@
 //! version, in order and in a file, and nothing that is not below the folder does.
 
 use crate::support::{Pair, in_time, read};
-use invoker::{Error, ErrorKind, Invocation, Wanted};
+use invoker::{Error, ErrorKind, Integrity, Invocation, Wanted};
 use local_lambda::{Function, Limits, Pace};
 use serde_json::json;
 use std::fs::{self, File};
@@ -66,6 +66,40 @@ async fn segments_join_to_the_source() {
     let left: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "a part file is left: {left:?}");
+}
+
+/// The function sums the object, the invoker its segments, and neither knows how the other does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_is_checked_against_the_functions_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("files")).unwrap();
+    fs::write(folder.path().join("files/333333"), bytes(333_333, 1)).unwrap();
+    let directory = format!("directory:{}/files", folder.path().display());
+    let target = folder.path().join("out");
+    for (source, checksum, verified) in [
+        ("pattern", None, true),
+        (directory.as_str(), None, true),
+        (&directory, Some("off"), false),
+    ] {
+        let mut function = Function::new("f", crate::support::ready_function());
+        function = function.env("STREAM_FN_SOURCE", source);
+        if let Some(checksum) = checksum {
+            function = function.env("STREAM_FN_CHECKSUM", checksum);
+        }
+        let pair = Pair::of(function, Limits::aws().with_pace(None)).await;
+        for segment_size in [70_001, u64::MAX] {
+            let download = || pair.object("333333").segment_size(segment_size).in_flight(4);
+            let in_file = in_time(download().to_file(&target)).await.unwrap();
+            let mut ordered = in_time(download().in_order()).await.unwrap();
+            while let Some(bytes) = in_time(ordered.next_bytes()).await {
+                bytes.unwrap();
+            }
+            for report in [&in_file, ordered.report().unwrap()] {
+                let is = matches!(report.integrity, Integrity::Verified { .. });
+                assert_eq!(is, verified, "{source} {checksum:?} by {segment_size}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ fn a_pattern_object_arrives_whole() {
     assert_eq!(sha256_of_file(&home.path("out")), sha256(&pattern(0..64 * MIB)));
     assert!(ran.stdout.is_empty(), "words on stdout");
     let last = ran.stderr.lines().last().unwrap_or_default();
-    for word in ["64MiB: 64.00 MiB in ", " MiB/s, 13 segments", "not verified"] {
+    for word in ["64MiB: 64.00 MiB in ", " MiB/s, 13 segments", "verified by CRC-64/NVME"] {
         assert!(last.contains(word), "no {word:?} in {last:?}");
     }
     assert_eq!(home.names(), ["out"]);
@@ -197,7 +197,7 @@ fn a_report_tells_what_was_done() {
     for (field, value) in [
         ("function", "local:".into()),
         ("object", "12MiB".into()),
-        ("etag", "\"pattern-1-c00000\"".into()),
+        ("etag", "\"pattern-2-c00000\"".into()),
         ("executed_version", "$LATEST".into()),
         ("bytes", (12 * MIB).into()),
         ("segments", 3.into()),
@@ -210,6 +210,12 @@ fn a_report_tells_what_was_done() {
     let number = |name: &str| report[name].as_f64().unwrap();
     assert!(number("ttfb_ms") > 0.0 && number("ttfb_ms") <= number("elapsed_ms"), "{report}");
     assert!(number("bytes_per_second") > 0.0);
+    assert_eq!(report["integrity"]["status"], "verified");
+    assert_eq!(report["integrity"]["algorithm"], "CRC-64/NVME");
+    home.run("get local: 12MiB --range 0-99 -o range --report range.json").succeeded();
+    let report = home.json("range.json");
+    check_fields(&report);
+    assert_eq!(report["integrity"]["status"], "not-verified");
     assert!(report["integrity"]["reason"].is_string(), "not verified, but why?");
 }
 
@@ -242,7 +248,7 @@ fn inspect_tells_what_there_is() {
             "inspect local: 256MiB",
             &[
                 "268435456 bytes (256.00 MiB)",
-                "\"pattern-1-10000000\"",
+                "\"pattern-2-10000000\"",
                 "ranges     yes",
                 "52 segments of 5.00 MiB, 32 at once",
                 "ends it at 200.00 MiB",

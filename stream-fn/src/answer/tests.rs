@@ -33,7 +33,7 @@ fn object() -> Object {
 
 /// The head's JSON, the promise, the body.
 async fn sent(ask: &Ask, response: Response) -> (Value, Option<u64>, Vec<u8>) {
-    let Answer::Streamed { head, promised, body } = answer(ask, response).unwrap() else {
+    let Answer::Streamed { head, promised, body } = answer(ask, response).await.unwrap() else {
         panic!("the answer should have a head")
     };
     let head = serde_json::from_slice(&head[..head.len() - 8]).unwrap();
@@ -145,7 +145,7 @@ async fn a_head_request_gets_the_head_of_the_whole() {
 async fn a_value_has_a_head_only_for_http() {
     let value = serde_json::json!({"a": 1});
     let plain = Ask { kind: RequestKind::Plain, ..ask() };
-    match answer(&plain, Response::value(&value)).unwrap() {
+    match answer(&plain, Response::value(&value)).await.unwrap() {
         Answer::Buffered(json) => assert_eq!(json, "{\"a\":1}"),
         other => panic!("{other:?}"),
     }
@@ -177,8 +177,8 @@ async fn a_stream_promises_nothing_unless_told_to() {
 
 type BoxErrorOf = crate::error::BoxError;
 
-#[test]
-fn flaws_fail_before_anything_is_sent() {
+#[tokio::test]
+async fn flaws_fail_before_anything_is_sent() {
     for response in [
         Response::value("x").header("a b", "c"),
         Response::value("x").header("a", "b\r\nc: d"),
@@ -186,9 +186,40 @@ fn flaws_fail_before_anything_is_sent() {
         Response::refusal(StatusCode::OK, "").header("content-length", "2"),
         Response::value("x").content_type("\n"),
     ] {
-        assert_eq!(answer(&ask(), response).unwrap_err().error_type(), "Function.InvalidHead");
+        assert_eq!(
+            answer(&ask(), response).await.unwrap_err().error_type(),
+            "Function.InvalidHead"
+        );
     }
     let unwritable = std::collections::HashMap::from([((1, 2), 3)]);
-    let failure = answer(&ask(), Response::value(&unwritable)).unwrap_err();
+    let failure = answer(&ask(), Response::value(&unwritable)).await.unwrap_err();
     assert_eq!(failure.error_type(), "Function.InvalidValue");
+}
+
+/// A sum that is looked for when it is answered with, and the ranges it was looked for with.
+#[tokio::test]
+async fn a_sum_is_looked_for_once_and_only_for_bytes() {
+    for (ask, wanted) in [
+        (ask(), Some(0..10)),
+        (Ask { range: RangeAsk::parse("bytes=2-5"), ..ask() }, Some(2..6)),
+        (Ask { method: Method::HEAD, ..ask() }, Some(0..10)),
+        (Ask { if_none_match: Some("*".to_owned()), ..ask() }, None),
+        (Ask { if_match: Some("\"v0\"".to_owned()), ..ask() }, None),
+        (Ask { range: RangeAsk::parse("bytes=10-"), ..ask() }, None),
+    ] {
+        for found in [None, Some(0x0102_0304_0506_0708)] {
+            let (asked, ranges) = std::sync::mpsc::channel();
+            let object = Object::from_bytes(BYTES, Version::new("v1").unwrap());
+            let object = object.with_checksum(move |range| {
+                asked.send(range).unwrap();
+                Box::pin(async move { found })
+            });
+            let (head, ..) = sent(&ask, Response::object(object)).await;
+            assert_eq!(ranges.try_iter().collect::<Vec<_>>(), Vec::from_iter(wanted.clone()));
+            let said = head["headers"].get("x-amz-checksum-crc64nvme").and_then(Value::as_str);
+            assert_eq!(said, found.and(wanted.as_ref()).map(|_| "AQIDBAUGBwg="));
+        }
+    }
+    let known = object().with_checksum(|_| panic!("it is known"));
+    sent(&ask(), Response::object(known)).await;
 }

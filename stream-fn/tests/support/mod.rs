@@ -192,7 +192,8 @@ impl RuntimeApi {
     /// The ready function, with a source.
     pub(crate) fn ready_function(&self, source: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
-        self.environment(command.env("STREAM_FN_SOURCE", source)).spawn().unwrap()
+        command.env("STREAM_FN_SOURCE", source).env_remove("STREAM_FN_CHECKSUM");
+        self.environment(&mut command).spawn().unwrap()
     }
 
     pub(crate) async fn invoke(&self, invocation: Invocation) -> Watching {
