@@ -14,7 +14,8 @@ mod to_file;
 
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -23,12 +24,13 @@ use tokio::sync::Semaphore;
 use crate::body::ResponseStream;
 use crate::checksum::{self, Sum};
 use crate::client::Invoker;
+use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::{Error, ErrorKind};
 use crate::invocation::Invocation;
 use crate::piece::Version;
 use crate::progress::{InFlight, Progress, Snapshot};
-use crate::segment::retry::Policy;
+use crate::segment::retry::{self, Class, Policy};
 use crate::segment::{Asking, Segment};
 use discovery::{Found, Object};
 use in_order::InOrder;
@@ -145,10 +147,22 @@ impl Download {
     }
 
     /// How many failures of one segment are followed by another try; 2 if this is not called.
-    /// Throttles are no failures: they are waited out while the download receives bytes, and for a
-    /// minute when it does not.
+    /// Throttles are no failures: they are [waited out](Self::throttle_patience). All segments
+    /// together repeat 8 invocations at once and 5 per second after that, so that a function that is
+    /// broken is not asked for each segment.
+    ///
+    /// A plain stream is asked for again until its answer begins; after that it cannot be.
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.retries = retries;
+        self
+    }
+
+    /// How long a download that receives nothing goes on asking a service that throttles it, or that
+    /// makes the function ready; 60 s if this is not called. While any byte arrives, and however
+    /// often it is throttled, it goes on. A wait that the service asks for (`Retry-After`) is heeded
+    /// within that time.
+    pub fn throttle_patience(mut self, patience: Duration) -> Self {
+        self.policy.throttle_patience = patience;
         self
     }
 
@@ -168,8 +182,11 @@ impl Download {
     /// As [`Invoker::invoke`].
     pub async fn inspect(self) -> Result<Description, Error> {
         const ONE_BYTE: u64 = 1;
+        self.progress.begin();
+        let asking = self.asking();
         // A plain stream is no mistake here, so all bytes are wanted, and the first one asked.
-        let found = discovery::discover(&self.asking(), &Wanted::All, ONE_BYTE).await?;
+        let found =
+            asking.deadline.hold(discovery::discover(&asking, &Wanted::All, ONE_BYTE)).await?;
         Ok(describe(&found))
     }
 
@@ -211,7 +228,7 @@ impl Download {
     pub async fn in_order(self) -> Result<OrderedBytes, Error> {
         let (asking, found, settings) = self.discover().await?;
         let check = Check::of(&found, &asking.progress);
-        let progress = asking.progress.clone();
+        let (progress, deadline) = (asking.progress.clone(), asking.deadline);
         let inner = match found {
             Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
             Found::Object(object) => match *object {
@@ -229,7 +246,7 @@ impl Download {
                 object => Inner::Queue(InOrder::start(asking, object, &settings)),
             },
         };
-        Ok(OrderedBytes { inner, sum: Sum::default(), check, progress, report: None })
+        Ok(OrderedBytes { inner, sum: Sum::default(), check, deadline, progress, report: None })
     }
 
     async fn discover(self) -> Result<(Arc<Asking>, Found, Settings), Error> {
@@ -240,7 +257,8 @@ impl Download {
             true => settings.segment_size.min(settings.memory_limit as u64),
             false => u64::MAX,
         };
-        let found = discovery::discover(&asking, &self.wanted, settings.segment_size).await?;
+        let found = discovery::discover(&asking, &self.wanted, settings.segment_size);
+        let found = asking.deadline.hold(found).await?;
         Ok((asking, found, settings))
     }
 
@@ -249,6 +267,8 @@ impl Download {
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
             policy: self.policy,
+            budgets: Mutex::default(),
+            deadline: self.invoker.deadline(),
             chance,
             progress: self.progress.clone(),
         })
@@ -262,6 +282,15 @@ fn chance() -> f64 {
     const BITS: u32 = 53;
     let random = std::hash::RandomState::new().build_hasher().finish();
     (random >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64
+}
+
+/// Says of a failure in the middle of a plain stream why it was not repeated, where that could have
+/// helped.
+fn not_repeatable(error: Error) -> Error {
+    match retry::class(error.kind()) {
+        Class::Final => error,
+        _ => error.with_note("a plain stream cannot be taken up where it stopped"),
+    }
 }
 
 fn describe(found: &Found) -> Description {
@@ -367,6 +396,7 @@ pub struct OrderedBytes {
     /// Over the bytes delivered, where no segment has done it.
     sum: Sum,
     check: Check,
+    deadline: Deadline,
     progress: Progress,
     report: Option<Report>,
 }
@@ -404,7 +434,11 @@ impl OrderedBytes {
     /// Safe: no byte is lost when the future is dropped. One segment larger than the budget that has
     /// to be asked for again is asked for anew each time, so do not drop it often.
     pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
-        let next = match self.read().await {
+        if matches!(self.inner, Inner::Ended) {
+            return None;
+        }
+        let deadline = self.deadline;
+        let next = match deadline.hold(self.read()).await {
             Ok(Some(bytes)) => return Some(Ok(bytes)),
             Ok(None) => self.finish(),
             Err(error) => Err(error),
@@ -427,7 +461,9 @@ impl OrderedBytes {
 
     async fn read(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
-            Inner::Plain { stream, .. } => stream.next_bytes().await.transpose()?,
+            Inner::Plain { stream, .. } => {
+                stream.next_bytes().await.transpose().map_err(not_repeatable)?
+            }
             Inner::Direct { segment, version, next } => match segment.next().await? {
                 Some(piece) => {
                     let bytes = piece.into_bytes(version, *next)?;

@@ -10,6 +10,7 @@
 
 pub mod event_stream;
 
+mod deadline;
 mod error;
 mod invocation;
 
@@ -35,7 +36,7 @@ pub use download::{
     DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, Integrity,
     OrderedBytes, Report, Wanted,
 };
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
 pub use progress::{Progress, Snapshot};

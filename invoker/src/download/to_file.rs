@@ -9,10 +9,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::Settings;
 use super::discovery::{Found, Object};
 use super::part_file::PartFile;
 use super::plan;
+use super::{Settings, not_repeatable};
 use crate::body::ResponseStream;
 use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
@@ -54,17 +54,22 @@ impl FileWriter {
         settings: &Settings,
         accept: impl FnOnce(u64) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let written = match found {
-            Found::Plain(stream) => write_plain(&self.pieces, stream, &asking.progress).await,
-            Found::Object(object) => write_object(&self.pieces, asking, *object, settings).await,
-        };
-        match written.and_then(|sum| accept(sum).map_err(Stopped::Failed)) {
+        let deadline = asking.deadline;
+        let written = deadline.hold(async {
+            match found {
+                Found::Plain(stream) => write_plain(&self.pieces, stream, &asking.progress).await,
+                Found::Object(object) => {
+                    write_object(&self.pieces, asking, *object, settings).await
+                }
+            }
+        });
+        match written.await.and_then(|sum| accept(sum).map_err(Stopped::Failed)) {
             Ok(accepted) => {
-                let part = self.close().await?;
+                let part = deadline.hold(self.close()).await?;
                 // Whoever drops this future wants no file any more, even while it is synced.
                 let given_up = GivenUp::default();
                 let wanted = Arc::clone(&given_up.wanted);
-                on_a_thread(move || part.finish(&wanted)).await?;
+                deadline.hold(on_a_thread(move || part.finish(&wanted))).await?;
                 Ok(accepted)
             }
             Err(Stopped::Failed(error)) => {
@@ -140,7 +145,7 @@ async fn write_plain(
     let _in_flight = progress.start_segment();
     let mut sum = Sum::default();
     while let Some(bytes) = stream.next_bytes().await {
-        let bytes = bytes?;
+        let bytes = bytes.map_err(not_repeatable)?;
         let offset = sum.len();
         progress.received(bytes.len() as u64);
         sum.update(&bytes);
