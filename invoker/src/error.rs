@@ -146,9 +146,9 @@ impl Error {
         self
     }
 
-    /// Says more, behind the message.
+    /// Says more, before the message and its causes.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
-        self.inner.message = format!("{}; {note}", self.inner.message).into();
+        self.inner.message = format!("{note}: {}", self.inner.message).into();
         self
     }
 

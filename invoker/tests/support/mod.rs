@@ -19,6 +19,9 @@ use tokio::sync::Notify;
 /// How long a test waits for what must happen. Never reached unless something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What counts as endless, in bytes: more than kernels hold, and no danger to who would read it all.
+const ENDLESS: usize = 64 * 1024 * 1024;
+
 /// One call, as the service saw it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
@@ -326,9 +329,13 @@ async fn write_answer(
             Step::Bytes(bytes) if bytes.is_empty() => {}
             Step::Bytes(bytes) => write(&bytes).await?,
             Step::Wait(gate) => gate.notified().await,
-            Step::Endless(bytes) => loop {
-                write(&bytes).await?;
-            },
+            Step::Endless(bytes) => {
+                for _ in 0..ENDLESS.div_ceil(bytes.len()) {
+                    write(&bytes).await?;
+                }
+                whole = false;
+                break;
+            }
             Step::Drip(bytes, pause) => {
                 for byte in bytes {
                     write(&[byte]).await?;
