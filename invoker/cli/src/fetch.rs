@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use invoker::{Download, Progress, Report, Timeouts};
+use invoker::{Download, Progress, Report};
 
 use crate::args::{Get, Question, Transfer};
 use crate::display::{Display, REDRAW};
@@ -14,6 +14,7 @@ use crate::question::payload;
 use crate::report::{self, Failure, ReportFile};
 use crate::signals;
 use crate::target::Target;
+use crate::time_limits::{MaxTime, timeouts};
 
 /// Fetches one result, and reports on it if that is asked for.
 pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
@@ -44,16 +45,18 @@ async fn fetch(arguments: &Get, output: &Path, progress: &mut Progress) -> Resul
     let Get { question, transfer, connection, .. } = arguments;
     let destination = Destination::of(output);
     let payload = payload(question)?;
-    let target = Target::find(&question.function, connection, transfer.quiet).await?;
-    let timeouts =
-        Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout };
+    let max_time = MaxTime::of(&transfer.limits);
+    let target = Target::find(&question.function, connection, transfer.quiet);
+    let target = max_time.prepare(target).await?;
+    let timeouts = timeouts(&transfer.limits, max_time);
     let download = configure(target.download(question, payload, timeouts), transfer);
     *progress = download.progress();
 
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
     let mut display = Display::new(transfer.quiet, data_on_terminal);
-    let outcome = watched(deliver(download, destination), progress, &mut display).await;
+    let delivered = max_time.download(deliver(download, destination));
+    let outcome = watched(delivered, progress, &mut display).await;
     display.clear();
     let report = outcome?;
     let what = question.object.as_deref().unwrap_or(&question.function);
@@ -111,6 +114,7 @@ fn configure(download: Download, transfer: &Transfer) -> Download {
         .segments(!transfer.no_segments)
         .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
         .retries(transfer.retries)
+        .throttle_patience(transfer.throttle_patience)
 }
 
 /// Without `-o`, the last part of the object's name, which must be a plain file name: the name of

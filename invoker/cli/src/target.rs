@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
@@ -24,6 +25,10 @@ const LOCAL_FUNCTION: &str = "local";
 
 /// The region of a service on loopback, where any will do.
 const LOOPBACK_REGION: &str = "us-east-1";
+
+/// How long credentials are looked for: time for somebody whom a credential process asks for a
+/// code. Networks among the places that are looked through have shorter limits of their own.
+const CREDENTIALS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A function that can be called.
 pub(crate) struct Target {
@@ -136,7 +141,15 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
     }
     let found = match loaded.credentials_provider() {
         Some(provider) => {
-            provider.provide_credentials().await.map(drop).map_err(|error| why_none(&error))
+            let found = tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials());
+            let Ok(found) = found.await else {
+                let message = format!(
+                    "no credentials within {} s: the place they should come from does not answer",
+                    CREDENTIALS_WITHIN.as_secs()
+                );
+                return Err(Failure::Configuration(message));
+            };
+            found.map(drop).map_err(|error| why_none(&error))
         }
         None => Err(String::new()),
     };
