@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Sleep;
 
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::{Beginning, Head, HeadReader};
 use crate::invocation::{Begun, Events};
@@ -38,6 +40,8 @@ pub struct ResponseStream {
     delivered: u64,
     recent: trailer_text::Recent,
     ended: bool,
+    /// When it must be whole, and the timer for it.
+    deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
     /// The rest of a slice that did not fit into the buffer of an `AsyncRead`.
     unread: Bytes,
 }
@@ -77,8 +81,15 @@ impl ResponseStream {
             delivered: 0,
             recent: trailer_text::Recent::default(),
             ended: false,
+            deadline: None,
             unread: Bytes::new(),
         })
+    }
+
+    /// The same, to be whole by `deadline`.
+    pub(crate) fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline.timer().map(|timer| (deadline, timer));
+        self
     }
 
     /// What the function promised before its body; `None` if it sent no head.
@@ -124,10 +135,14 @@ impl ResponseStream {
         if self.ended {
             return Poll::Ready(None);
         }
-        let next = if self.first.is_empty() {
-            ready!(self.events.poll_payload(cx))
-        } else {
-            Some(Ok(std::mem::take(&mut self.first)))
+        let late = match &mut self.deadline {
+            Some((deadline, timer)) => timer.as_mut().poll(cx).map(|()| deadline.passed()),
+            None => Poll::Pending,
+        };
+        let next = match late {
+            Poll::Ready(late) => Some(Err(late)),
+            Poll::Pending if self.first.is_empty() => ready!(self.events.poll_payload(cx)),
+            Poll::Pending => Some(Ok(std::mem::take(&mut self.first))),
         };
         let checked = match next {
             Some(Ok(bytes)) => Some(self.check(bytes)),

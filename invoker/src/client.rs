@@ -1,6 +1,7 @@
 //! A configured SDK client goes in; streamed results and downloads come out.
 
 use crate::body::ResponseStream;
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
 
@@ -17,7 +18,7 @@ impl Invoker {
         Self { client, timeouts: Timeouts::default() }
     }
 
-    /// Waits in silence no longer than this.
+    /// Waits no longer than this.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
@@ -38,7 +39,14 @@ impl Invoker {
     /// Dropping the future gives up waiting. A function that was started runs to its end and is
     /// billed.
     pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
-        self.call(&invocation, SdkRetries::AsConfigured).await
+        let deadline = self.deadline();
+        let begun = deadline.hold(self.call(&invocation, SdkRetries::AsConfigured)).await;
+        begun.map(|stream| stream.until(deadline))
+    }
+
+    /// The deadline of what begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeouts.total)
     }
 
     /// One call that nobody repeats.

@@ -24,7 +24,8 @@ mod unfinished;
 
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -34,12 +35,13 @@ use tokio::sync::Semaphore;
 use crate::body::ResponseStream;
 use crate::checksum::{Checksum, Sum};
 use crate::client::Invoker;
+use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::piece::Version;
 use crate::progress::{InFlight, Progress, Snapshot};
-use crate::segment::retry::Policy;
+use crate::segment::retry::{self, Class, Policy};
 use crate::segment::{Asking, Segment};
 use check::Check;
 use discovery::{Found, Object};
@@ -164,8 +166,11 @@ impl Download {
     }
 
     /// How many failures of one segment are followed by another try; 2 if this is not called.
-    /// Throttles are no failures: they are waited out while the download receives bytes, and for a
-    /// minute when it does not.
+    /// Throttles are no failures: they are [waited out](Self::throttle_patience). All segments
+    /// together repeat 8 invocations at once and 5 per second after that, so that a function that is
+    /// broken is not asked for each segment.
+    ///
+    /// A plain stream is asked for again until its answer begins; after that it cannot be.
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.retries = retries;
         self
@@ -192,6 +197,15 @@ impl Download {
         self
     }
 
+    /// How long a download that receives nothing goes on asking a service that throttles it, or that
+    /// makes the function ready; 60 s if this is not called. While any byte arrives, and however
+    /// often it is throttled, it goes on. A wait that the service asks for (`Retry-After`) is heeded
+    /// within that time.
+    pub fn throttle_patience(mut self, patience: Duration) -> Self {
+        self.policy.throttle_patience = patience;
+        self
+    }
+
     /// The counters of this download, to look at while it runs and after it failed.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
@@ -208,9 +222,11 @@ impl Download {
     /// As [`Invoker::invoke`].
     pub async fn inspect(self) -> Result<Description, Error> {
         const ONE_BYTE: u64 = 1;
-        // A plain stream is no mistake here, so all bytes are wanted, and the first one asked.
+        self.progress.begin();
         let asking = self.asking();
-        let found = discovery::discover(&asking, &Wanted::All, ONE_BYTE).await?;
+        // A plain stream is no mistake here, so all bytes are wanted, and the first one asked.
+        let found =
+            asking.deadline.hold(discovery::discover(&asking, &Wanted::All, ONE_BYTE)).await?;
         Ok(Check::of(&found, &asking, None).description().clone())
     }
 
@@ -270,7 +286,7 @@ impl Download {
         let (asking, found, settings) = self.discover().await?;
         let check = Check::of(&found, &asking, settings.expected);
         let sha256 = check.sha256().map(|_| Sha256::new());
-        let progress = asking.progress.clone();
+        let (progress, deadline) = (asking.progress.clone(), asking.deadline);
         let inner = match found {
             Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
             Found::Object(object) => match *object {
@@ -288,7 +304,8 @@ impl Download {
                 object => Inner::Queue(InOrder::start(asking, object, &settings)),
             },
         };
-        Ok(OrderedBytes { inner, sum: Sum::default(), sha256, check, progress, report: None })
+        let sum = Sum::default();
+        Ok(OrderedBytes { inner, sum, sha256, check, deadline, progress, report: None })
     }
 
     fn question(&self) -> Question {
@@ -301,7 +318,8 @@ impl Download {
 
     async fn discover(self) -> Result<(Arc<Asking>, Found, Settings), Error> {
         let (asking, settings) = self.begin();
-        let found = discovery::discover(&asking, &self.wanted, settings.segment_size).await?;
+        let found = discovery::discover(&asking, &self.wanted, settings.segment_size);
+        let found = asking.deadline.hold(found).await?;
         Ok((asking, found, settings))
     }
 
@@ -337,6 +355,8 @@ impl Download {
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
             policy: self.policy,
+            budgets: Mutex::default(),
+            deadline: self.invoker.deadline(),
             chance,
             progress: self.progress.clone(),
             object_sum: OnceLock::new(),
@@ -351,6 +371,15 @@ fn chance() -> f64 {
     const BITS: u32 = 53;
     let random = std::hash::RandomState::new().build_hasher().finish();
     (random >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64
+}
+
+/// Says of a failure in the middle of a plain stream why it was not repeated, where that could have
+/// helped.
+fn not_repeatable(error: Error) -> Error {
+    match retry::class(error.kind()) {
+        Class::Final => error,
+        _ => error.with_note("a plain stream cannot be taken up where it stopped"),
+    }
 }
 
 /// How the bytes of a whole result were checked, beyond lengths, versions and the checksums of
@@ -400,6 +429,7 @@ pub struct OrderedBytes {
     /// The same, where it is wanted.
     sha256: Option<Sha256>,
     check: Check,
+    deadline: Deadline,
     progress: Progress,
     report: Option<Report>,
 }
@@ -437,7 +467,11 @@ impl OrderedBytes {
     /// Safe: no byte is lost when the future is dropped. One segment larger than the budget that has
     /// to be asked for again is asked for anew each time, so do not drop it often.
     pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
-        let next = match self.read().await {
+        if matches!(self.inner, Inner::Ended) {
+            return None;
+        }
+        let deadline = self.deadline;
+        let next = match deadline.hold(self.read()).await {
             Ok(Some(bytes)) => return Some(Ok(bytes)),
             Ok(None) => self.finish(),
             Err(error) => Err(error),
@@ -468,7 +502,9 @@ impl OrderedBytes {
 
     async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
-            Inner::Plain { stream, .. } => stream.next_bytes().await.transpose()?,
+            Inner::Plain { stream, .. } => {
+                stream.next_bytes().await.transpose().map_err(not_repeatable)?
+            }
             Inner::Direct { segment, version, next } => match segment.next().await? {
                 Some(piece) => {
                     let bytes = piece.into_bytes(version, *next)?;

@@ -15,6 +15,25 @@ const QUOTED_LEN: usize = 1_000;
 /// The HTTP status of "too many requests".
 const THROTTLED: u16 = 429;
 
+/// The names of errors that mean the same, whatever their status. Source: the throttling errors of
+/// the SDK's own classifier (aws-runtime, `retries/classifiers.rs`).
+const THROTTLES: [&str; 14] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
 /// An invocation or a download that did not end whole.
 ///
 /// `Display` states this layer's fact in one line; [`source`](std::error::Error::source) has the
@@ -30,6 +49,7 @@ struct Inner {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     unfinished: Option<PathBuf>,
+    time_limit: Option<TimeLimit>,
     source: Option<BoxError>,
 }
 
@@ -81,7 +101,7 @@ pub enum ErrorKind {
     Inconsistent,
     /// The object, or the function that makes it, became another version in mid-download.
     Changed,
-    /// The service or the function was silent for longer than allowed.
+    /// The service or the function took longer than allowed; [`Error::time_limit`] says for what.
     TimedOut,
     /// A local file could not be created, written or renamed.
     LocalFile,
@@ -91,18 +111,52 @@ pub enum ErrorKind {
     Stopped,
 }
 
+/// Which of the [`Timeouts`](crate::Timeouts) was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeLimit {
+    /// To a connection.
+    Connect,
+    /// To the first frame of an answer.
+    FirstByte,
+    /// Between two reads of an answer.
+    Idle,
+    /// The stream was slower than its minimum rate.
+    MinimumRate,
+    /// All waits for one invocation.
+    Invocation,
+    /// Everything.
+    Total,
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        let message = message.into();
         let inner = Inner {
             kind,
-            message,
+            message: message.into(),
             request_id: None,
             retry_after: None,
             unfinished: None,
+            time_limit: None,
             source: None,
         };
         Self { inner: Box::new(inner) }
+    }
+
+    pub(crate) fn with_time_limit(mut self, limit: TimeLimit) -> Self {
+        self.inner.time_limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.inner.retry_after = wait;
+        self
+    }
+
+    /// Says more, before the message and its causes.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.inner.message = format!("{note}: {}", self.inner.message).into();
+        self
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -140,10 +194,12 @@ impl Error {
         Self::new(ErrorKind::Truncated, message).with_source(Causes::of(source.as_ref()))
     }
 
-    /// What the SDK says of a call to `endpoint` that got no stream.
+    /// What the SDK says of a call to `endpoint` that got no stream; it had `connect` for the
+    /// connection.
     pub(crate) fn from_sdk(
         error: SdkError<InvokeWithResponseStreamError, HttpResponse>,
         endpoint: Option<&str>,
+        connect: Duration,
     ) -> Self {
         let service = match endpoint {
             Some(endpoint) => format!("the service at {endpoint}"),
@@ -157,7 +213,13 @@ impl Error {
                 (ErrorKind::TimedOut, format!("{service} did not answer in time"))
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                (ErrorKind::TimedOut, format!("{service} did not accept a connection in time"))
+                // A client may have a limit of its own for the answer; only words tell them apart.
+                if !causes.text.contains("connect") {
+                    let message = format!("{service} did not answer in time");
+                    return Self::new(ErrorKind::TimedOut, message).with_source(causes);
+                }
+                let message = format!("no connection to {service} in {} s", connect.as_secs_f32());
+                return Self::new(ErrorKind::TimedOut, message).with_time_limit(TimeLimit::Connect);
             }
             _ if causes.mentions_credentials() => {
                 (ErrorKind::Configuration, "no usable credentials".to_owned())
@@ -182,6 +244,12 @@ impl Error {
     /// The service's id of the invocation that failed, where one was assigned.
     pub fn request_id(&self) -> Option<&str> {
         self.inner.request_id.as_deref()
+    }
+
+    /// Which limit was reached, of an error of the kind [`TimedOut`](ErrorKind::TimedOut) that is
+    /// this library's.
+    pub fn time_limit(&self) -> Option<TimeLimit> {
+        self.inner.time_limit
     }
 
     /// How long the service asked to wait before the next try, where it did.
@@ -223,9 +291,7 @@ impl std::error::Error for Error {
 fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Error {
     let status = raw.status().as_u16();
     let code = quotable(error.code().unwrap_or("an error without a name"));
-    // The first line: a refused signature is explained below it with the whole request, token and all.
-    let first_line = |text: &str| quotable(text.lines().next().unwrap_or_default());
-    let message = match error.message().map(first_line) {
+    let message = match error.message().map(told) {
         Some(text) if !text.is_empty() => format!("the service refused with {code}: {text}"),
         _ => format!("the service refused with {code} (HTTP {status})"),
     };
@@ -235,18 +301,37 @@ fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Er
                 reason: throttled.reason().map(|reason| quotable(reason.as_str())),
             }
         }
-        _ if status == THROTTLED || code == "EC2ThrottledException" => {
-            ErrorKind::Throttled { reason: None }
-        }
-        _ => ErrorKind::Refused { status, code },
+        _ => refusal_kind(status, code),
     };
-    let mut refusal = Error::new(kind, message).with_request_id(error.meta().request_id());
-    refusal.inner.retry_after = raw
-        .headers()
-        .get("retry-after")
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
-    refusal
+    let wait = |name, unit: Duration| {
+        let number: u32 = raw.headers().get(name)?.trim().parse().ok()?;
+        Some(unit.saturating_mul(number))
+    };
+    // The first is what AWS services say in milliseconds, the second what HTTP says in seconds.
+    let wait = wait("x-amz-retry-after", Duration::from_millis(1))
+        .or_else(|| wait("retry-after", Duration::from_secs(1)));
+    Error::new(kind, message).with_request_id(error.meta().request_id()).with_retry_after(wait)
+}
+
+/// A refusal by its name and status.
+pub(crate) fn refusal_kind(status: u16, code: String) -> ErrorKind {
+    if status == THROTTLED || THROTTLES.contains(&code.as_str()) {
+        return ErrorKind::Throttled { reason: None };
+    }
+    ErrorKind::Refused { status, code }
+}
+
+/// What of a refusal's message may be told.
+fn told(message: &str) -> String {
+    // The first line: a refused signature is explained below it with the whole request, token and
+    // all. And some quote the signature in the first one.
+    let line = message.lines().next().unwrap_or_default();
+    let signed =
+        ["AWS4-", "Signature=", "Credential="].into_iter().filter_map(|mark| line.find(mark));
+    match signed.min() {
+        Some(at) => format!("{}…", quotable(&line[..at])),
+        None => quotable(line),
+    }
 }
 
 /// A text of another party, fit for one line of a terminal: control characters become spaces, and
@@ -311,6 +396,25 @@ mod tests {
         assert_eq!(quotable("two\nlines\u{1b}[2J"), "two lines [2J");
         let long = quotable(&"x".repeat(QUOTED_LEN + 1));
         assert_eq!((long.chars().count(), long.ends_with('…')), (QUOTED_LEN + 1, true));
+    }
+
+    #[test]
+    fn a_refusal_quotes_no_signature() {
+        let table = [
+            ("no such function", "no such function"),
+            (
+                "The signature does not match.\n\nThe request was\nsecret",
+                "The signature does not match.",
+            ),
+            (
+                "'abc' not a valid key=value pair in Authorization header: 'AWS4-HMAC-SHA256 x'",
+                "'abc' not a valid key=value pair in Authorization header: '…",
+            ),
+            ("bad: Credential=AKID/x, Signature=abc", "bad:…"),
+        ];
+        for (message, expected) in table {
+            assert_eq!(told(message), expected);
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ mod call;
 mod events;
 
 mod ending;
+mod error_answer;
 mod silence;
+mod timeouts;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) use call::{Begun, SdkRetries, call};
 pub(crate) use ending::function_error;
 pub(crate) use events::Events;
-pub use silence::Timeouts;
+pub use timeouts::Timeouts;
 
 /// What the service accepts in `X-Amz-Client-Context`, in bytes of base64. Source: the API
 /// reference of InvokeWithResponseStream.

@@ -10,6 +10,7 @@
 
 pub mod event_stream;
 
+mod deadline;
 mod error;
 mod invocation;
 
@@ -36,7 +37,7 @@ pub use download::{
     DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums,
     Integrity, OrderedBytes, Report, Unfinished, Verified, Wanted, file_checksums,
 };
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
 pub use progress::{Progress, Snapshot};

@@ -3,10 +3,12 @@
 //! Each answer is held to the question: the same range, the same version, the promised length. A
 //! failed invocation is followed by one that asks for the rest, from the byte where it stopped.
 
+mod budget;
+mod refused;
 pub(crate) mod retry;
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
 use crate::checksum::{self, Sum};
 use crate::client::Invoker;
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::invocation::Invocation;
@@ -22,7 +25,7 @@ use crate::piece::{Piece, Version};
 use crate::progress::{InFlight, Progress};
 use tokio::time::Instant;
 
-use retry::{Class, Decision, Failures, Policy};
+use retry::{Budgets, Class, Decision, Failures, Moment, Policy};
 
 /// The longest refusal of a function that is read for its message, in bytes.
 const REFUSAL_LIMIT: usize = 8 * 1024;
@@ -33,6 +36,9 @@ pub(crate) struct Asking {
     /// The question, without a range.
     pub(crate) invocation: Invocation,
     pub(crate) policy: Policy,
+    pub(crate) budgets: Mutex<Budgets>,
+    /// By when all must be done; the download holds to it.
+    pub(crate) deadline: Deadline,
     /// A random number in `0.0..1.0`.
     pub(crate) chance: fn() -> f64,
     pub(crate) progress: Progress,
@@ -72,22 +78,22 @@ impl Asking {
 
     /// Returns when it is time to try again, or `error` if there is no point.
     async fn wait_or_give_up(&self, error: Error, failures: &mut Failures) -> Result<(), Error> {
-        match retry::class(error.kind()) {
-            Class::Throttle => {
-                self.progress.throttled();
-                failures.throttled += 1;
-                failures.throttled_since.get_or_insert_with(Instant::now);
-            }
-            _ => failures.failed += 1,
+        let (class, now) = (retry::class(error.kind()), Instant::now());
+        failures.count(class, now);
+        if class == Class::Throttle {
+            self.progress.throttled();
         }
-        // A reader who was away is not the service's fault: patience begins with the first throttle.
-        let throttled = failures.throttled_since.map_or(Duration::ZERO, |first| first.elapsed());
-        let waited = self.progress.since_byte().min(throttled);
-        match retry::decide(&self.policy, &error, *failures, waited, (self.chance)()) {
+        let since_byte = self.progress.since_byte();
+        let moment = Moment { now, since_byte, chance: (self.chance)() };
+        let decision = {
+            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            retry::decide(&self.policy, &mut budgets, &error, *failures, moment)
+        };
+        match decision {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
                 tracing::debug!(error = %error, ?delay, "an invocation failed and is repeated");
-                if retry::class(error.kind()) != Class::Throttle {
+                if class != Class::Throttle {
                     self.progress.retried();
                 }
                 tokio::time::sleep(delay).await;
@@ -329,6 +335,7 @@ pub(crate) fn version(head: &Head, size: u64, executed: Option<&str>) -> Option<
 /// Reads a refusal for its message.
 async fn refusal(mut stream: ResponseStream) -> Error {
     let status = stream.head().map_or(0, |head| head.status);
+    let wait = stream.head().and_then(|head| head.header("retry-after")?.trim().parse().ok());
     let mut body = Vec::new();
     while let Some(Ok(bytes)) = stream.next_bytes().await {
         body.extend_from_slice(&bytes[..bytes.len().min(REFUSAL_LIMIT - body.len())]);
@@ -345,5 +352,6 @@ async fn refusal(mut stream: ResponseStream) -> Error {
         Err(_) => String::new(),
     };
     Error::new(ErrorKind::Answer { status }, format!("the function answered {status}{text}"))
+        .with_retry_after(wait.map(|seconds: u32| Duration::from_secs(seconds.into())))
         .with_request_id(stream.request_id())
 }

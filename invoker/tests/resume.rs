@@ -323,8 +323,8 @@ async fn another_version_of_the_object_or_the_function_is_never_spliced() {
     let ignores = move |asked: &Asked| range_answer(&bytes, "\"v2\"", asked);
     let bytes = other_bytes.clone();
     let deployed = move |asked: &Asked| range_answer(&bytes, ETAG, asked).executed_version("8");
-    let scripts: [Box<dyn Fn(&Asked) -> Answer + Send + Sync>; 3] =
-        [Box::new(refuses), Box::new(ignores), Box::new(deployed)];
+    type Script = Box<dyn Fn(&Asked) -> Answer + Send + Sync>;
+    let scripts: [Script; 3] = [Box::new(refuses), Box::new(ignores), Box::new(deployed)];
     for script in scripts {
         let folder = Folder::begun(5).await;
         let service = Service::start(script).await;

@@ -273,7 +273,7 @@ async fn an_answer_that_is_no_event_stream_is_named() {
 async fn silence_ends() {
     let never = Arc::new(tokio::sync::Notify::new());
     let timeouts =
-        Timeouts { first_byte: Duration::from_millis(300), idle: Duration::from_millis(100) };
+        Timeouts::default().first_byte(Duration::from_millis(300)).idle(Duration::from_millis(100));
     for steps_before in [0, 1] {
         let never = Arc::clone(&never);
         let service = Service::start(move |_| {

@@ -141,6 +141,8 @@ pub(crate) struct Inspect {
     pub(crate) question: Question,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) limits: TimeLimits,
     /// Plan with segments of this size
     #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
     pub(crate) segment_size: u64,
@@ -199,18 +201,50 @@ pub(crate) struct Transfer {
     /// How many failures of one segment are followed by another try
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
-    /// Give up when the first byte takes longer than this many seconds
+    /// Go on this long asking a service that has no capacity, while nothing at all arrives
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(crate) first_byte_timeout: Duration,
-    /// Give up when nothing arrives for this many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) idle_timeout: Duration,
+    pub(crate) throttle_patience: Duration,
+    #[command(flatten)]
+    pub(crate) limits: TimeLimits,
     /// Write what was done, or why it failed, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// How long to wait for what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Time limits")]
+pub(crate) struct TimeLimits {
+    /// Give up when a connection takes longer than this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) connect_timeout: Duration,
+    /// Give up when the first byte takes longer than this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) first_byte_timeout: Duration,
+    /// Give up when nothing arrives for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) idle_timeout: Duration,
+    /// Give up on an invocation whose answer was awaited this many seconds in all
+    #[arg(long, value_name = "SECONDS", default_value = "1200", value_parser = seconds)]
+    pub(crate) invocation_timeout: Duration,
+    /// Give up on a stream that brings fewer bytes per second than this
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) speed_limit: Option<u64>,
+    /// The seconds over which the speed is averaged
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "30",
+        value_parser = seconds,
+        requires = "speed_limit"
+    )]
+    pub(crate) speed_time: Duration,
+    /// Give up when all of it takes longer than this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_time: Option<Duration>,
 }
 
 /// How the service is reached. What is not given here comes from the AWS environment variables and

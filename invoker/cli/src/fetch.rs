@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use invoker::{Download, Progress, Report, Timeouts, Unfinished};
+use invoker::{Download, Progress, Report, Unfinished};
 
 use crate::args::{Connection, Get, Resume, Transfer};
 use crate::continuing::{self, Note};
@@ -15,6 +15,7 @@ use crate::question::payload;
 use crate::report::{self, Failure, ReportFile};
 use crate::signals;
 use crate::target::Target;
+use crate::time_limits::{MaxTime, timeouts};
 
 /// Fetches one result, and reports on it if that is asked for.
 pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
@@ -26,9 +27,11 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
     let note = Note::of(&question);
     reported(&note, &output, &transfer, async |progress| {
         let payload = payload(&question)?;
-        let target = Target::find(&question.function, &connection, transfer.quiet).await?;
+        let max_time = MaxTime::of(&transfer.limits);
+        let target = Target::find(&question.function, &connection, transfer.quiet);
+        let target = max_time.prepare(target).await?;
         let mut download = target
-            .download(&question, payload, timeouts(&transfer))
+            .download(&question, payload, timeouts(&transfer.limits, max_time))
             .wanted(bytes.range.clone().unwrap_or_default())
             .note(note.text()?)
             .start_over(restart);
@@ -36,7 +39,9 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
             download = download.expect(checksum);
         }
         let what = question.object.as_deref().unwrap_or(&question.function);
-        fetch(download, &output, what, &transfer, &connection, target, progress).await
+        let task =
+            Task { download, output: &output, what, transfer: &transfer, connection: &connection };
+        fetch(task, target, max_time, progress).await
     })
     .await
 }
@@ -47,13 +52,18 @@ pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
     let unfinished = Unfinished::open(&file).await?;
     let note = Note::read(&unfinished, &file)?;
     reported(&note, &file, &transfer, async |progress| {
-        let target = Target::find(&note.function, &connection, transfer.quiet).await?;
-        let mut download = target.invoker(timeouts(&transfer)).resume(&unfinished);
+        let max_time = MaxTime::of(&transfer.limits);
+        let target = Target::find(&note.function, &connection, transfer.quiet);
+        let target = max_time.prepare(target).await?;
+        let timeouts = timeouts(&transfer.limits, max_time);
+        let mut download = target.invoker(timeouts).resume(&unfinished);
         if let Some(checksum) = checksum {
             download = download.expect(checksum);
         }
         let what = note.object.as_deref().unwrap_or(&note.function);
-        fetch(download, &file, what, &transfer, &connection, target, progress).await
+        let task =
+            Task { download, output: &file, what, transfer: &transfer, connection: &connection };
+        fetch(task, target, max_time, progress).await
     })
     .await
 }
@@ -83,15 +93,23 @@ async fn reported(
     outcome.map(drop)
 }
 
-async fn fetch(
+/// What is to be fetched, and to where.
+struct Task<'a> {
     download: Download,
-    output: &Path,
-    what: &str,
-    transfer: &Transfer,
-    connection: &Connection,
+    output: &'a Path,
+    /// Its name, for people.
+    what: &'a str,
+    transfer: &'a Transfer,
+    connection: &'a Connection,
+}
+
+async fn fetch(
+    task: Task<'_>,
     target: Target,
+    max_time: MaxTime,
     progress: &mut Progress,
 ) -> Result<Report, Failure> {
+    let Task { download, output, what, transfer, connection } = task;
     let destination = Destination::of(output);
     let download = configure(download, transfer);
     *progress = download.progress();
@@ -99,7 +117,8 @@ async fn fetch(
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
     let mut display = Display::new(transfer.quiet, data_on_terminal);
-    let outcome = watched(deliver(download, destination, connection), progress, &mut display).await;
+    let delivered = max_time.download(deliver(download, destination, connection));
+    let outcome = watched(delivered, progress, &mut display).await;
     display.clear();
     let report = outcome?;
     display.finish(what, &report);
@@ -187,10 +206,7 @@ fn configure(download: Download, transfer: &Transfer) -> Download {
         .segments(!transfer.no_segments)
         .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
         .retries(transfer.retries)
-}
-
-fn timeouts(transfer: &Transfer) -> Timeouts {
-    Timeouts { first_byte: transfer.first_byte_timeout, idle: transfer.idle_timeout }
+        .throttle_patience(transfer.throttle_patience)
 }
 
 /// Without `-o`, the last part of the object's name, which must be a plain file name: the name of

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector, http_client_fn,
@@ -16,10 +17,14 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use http::Uri;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::{Client, Error, connect};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tower::timeout::{Timeout, error::Elapsed};
+use tower::util::BoxCloneSyncService;
 
 /// The largest buffer that a connection reads into, in bytes: two records of TLS, and what the
 /// service's own sandbox copies a response with. Measured against 80 KiB it costs a tenth more
@@ -29,7 +34,10 @@ const READ_BUFFER: usize = 32 * 1024;
 /// How long an unused connection is kept: shorter than the service's own patience.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
-type Hyper = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+/// An address in; a connection out, or a timeout, or what else kept it from being made.
+type Connect = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
+type Hyper = Client<Connect, SdkBody>;
 
 /// Whose word is taken for who a server is.
 pub(crate) enum Roots {
@@ -64,11 +72,17 @@ pub(crate) fn http_client(roots: Roots) -> std::io::Result<SharedHttpClient> {
                 .https_or_http()
                 .enable_http1()
                 .wrap_connector(tcp);
+            // The limit of `tcp` is for each address of a name; that of the whole covers the name
+            // and TLS as well.
+            let connect = match timeout {
+                Some(limit) => Connect::new(Timeout::new(https, *limit)),
+                None => Connect::new(https),
+            };
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(POOL_IDLE)
                 .http1_max_buf_size(READ_BUFFER)
-                .build(https)
+                .build(connect)
         });
         let connector = Connector { hyper: hyper.clone(), answer_within: settings.read_timeout() };
         SharedHttpConnector::new(connector)
@@ -103,13 +117,14 @@ impl HttpConnector for Connector {
 
 fn classify(error: Error) -> ConnectorError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::TimedOut
-        {
-            return ConnectorError::timeout(Box::new(std::io::Error::from(io.kind())));
+    while let Some(link) = cause {
+        let io = link.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if link.is::<Elapsed>() || io == Some(std::io::ErrorKind::TimedOut) {
+            // As the SDK's own client words it: the library goes by the word.
+            let what = if error.is_connect() { "connect timeout" } else { "timeout" };
+            return ConnectorError::timeout(what.into());
         }
-        cause = error.source();
+        cause = link.source();
     }
     ConnectorError::io(error.into())
 }

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use indicatif::BinaryBytes;
-use invoker::{Description, Timeouts};
+use invoker::Description;
 
 use crate::args::Inspect;
 use crate::display::roughly;
 use crate::question::payload;
 use crate::report::Failure;
 use crate::target::Target;
+use crate::time_limits::{MaxTime, timeouts};
 
 /// What the service sends of one stream at full speed, in bytes (AWS Lambda developer guide,
 /// "Response streaming bandwidth"; its sandbox code says MiB).
@@ -22,11 +23,12 @@ const STREAM_LIMIT: u64 = 200 * 1024 * 1024;
 
 /// Tells what there is.
 pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
-    let Inspect { question, connection, segment_size, in_flight } = arguments;
+    let Inspect { question, connection, limits, segment_size, in_flight } = arguments;
     let payload = payload(&question)?;
-    let target = Target::find(&question.function, &connection, true).await?;
-    let download = target.download(&question, payload, Timeouts::default());
-    let description = download.inspect().await?;
+    let max_time = MaxTime::of(&limits);
+    let target = max_time.prepare(Target::find(&question.function, &connection, true)).await?;
+    let download = target.download(&question, payload, timeouts(&limits, max_time));
+    let description = max_time.download(async { Ok(download.inspect().await?) }).await?;
     target.close().await;
 
     let function = match &description.executed_version {

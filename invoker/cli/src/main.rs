@@ -9,6 +9,8 @@ mod target;
 
 mod http_client;
 
+mod time_limits;
+
 mod continuing;
 mod fetch;
 mod inspect;

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use invoker::{Error, ErrorKind, Integrity, Progress, Report};
+use invoker::{Error, ErrorKind, Integrity, Progress, Report, TimeLimit};
 
 /// A mistake in what was typed.
 pub(crate) const USAGE: u8 = 2;
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
     Invoker(Error),
     /// The reader of stdout has gone.
     BrokenPipe,
+    /// It took longer than it may in all.
+    MaxTime { limit: Duration },
     /// A signal: the code that a shell gives it.
     Signal { code: u8 },
     /// A file that is not whole, as far as its journal tells.
@@ -51,6 +54,7 @@ impl Failure {
             Self::Configuration(_) => return 253,
             Self::File { .. } => return 9,
             Self::BrokenPipe => return 141,
+            Self::MaxTime { .. } => return 7,
             Self::Signal { code } => return *code,
             Self::NotWhole(_) => return 1,
             Self::Corrupt(_) => return 5,
@@ -81,6 +85,7 @@ impl Failure {
             Self::Configuration(_) => "Configuration".into(),
             Self::File { .. } => "LocalFile".into(),
             Self::BrokenPipe => "BrokenPipe".into(),
+            Self::MaxTime { .. } => "TimedOut".into(),
             Self::Signal { .. } => "Signal".into(),
             Self::NotWhole(_) => "NotWhole".into(),
             Self::Corrupt(_) => "Corrupt".into(),
@@ -102,6 +107,9 @@ impl Failure {
             | Self::Corrupt(message) => message.clone(),
             Self::File { what, error } => format!("{what}: {error}"),
             Self::BrokenPipe => "the reader of stdout has gone".into(),
+            Self::MaxTime { limit } => {
+                format!("it was not done within {} s in all", limit.as_secs_f32())
+            }
             Self::Signal { code } => format!("interrupted by signal {}", code - 128),
             Self::Resumable { failure, .. } => failure.message(),
             Self::Invoker(error) => {
@@ -119,6 +127,7 @@ impl Failure {
         let error = match self {
             Self::Invoker(error) => error,
             Self::Resumable { failure, .. } => return failure.hint(),
+            Self::MaxTime { .. } => return Some("--max-time allows more"),
             _ => return None,
         };
         Some(match error.kind() {
@@ -127,14 +136,26 @@ impl Failure {
             ErrorKind::Configuration => {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             }
-            ErrorKind::TimedOut => "--first-byte-timeout and --idle-timeout allow longer waits",
-            ErrorKind::Throttled { .. } => "try a smaller --in-flight, or later",
+            ErrorKind::TimedOut => match error.time_limit()? {
+                TimeLimit::Connect => {
+                    "--connect-timeout allows more; check --endpoint-url, --region and the network"
+                }
+                TimeLimit::FirstByte => "--first-byte-timeout allows more",
+                TimeLimit::Idle => "--idle-timeout allows more",
+                TimeLimit::MinimumRate => "a lower --speed-limit allows less",
+                TimeLimit::Invocation => "--invocation-timeout allows more",
+                _ => return None,
+            },
+            ErrorKind::Throttled { .. } => {
+                "try a smaller --in-flight, a longer --throttle-patience, or later"
+            }
             ErrorKind::Changed => "--restart begins again, with the new version",
             ErrorKind::CannotResume => "`invoker get --restart` begins again",
             ErrorKind::Refused { code, .. } => match code.as_str() {
                 "ResourceNotFoundException" => {
                     "check the function's name, --qualifier and --region"
                 }
+                "ExpiredTokenException" | "ExpiredToken" => "get new credentials, then try again",
                 "AccessDeniedException" => "the caller needs lambda:InvokeFunction on it",
                 _ => return None,
             },
@@ -222,7 +243,7 @@ pub(crate) fn write(
 ) -> Result<(), Failure> {
     let counted = outcome.map_or_else(|_| progress.snapshot(), |report| report.snapshot);
     let description = progress.description();
-    let millis = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
     let integrity = match outcome {
         Ok(report) => match &report.integrity {
             Integrity::Verified { algorithm } => {

@@ -46,8 +46,14 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
 /// Runs the function that its environment describes, as the ready function `stream-fn` does.
 pub(crate) async fn function() -> Result<(), Failure> {
     let setting = std::env::var("STREAM_FN_SOURCE").unwrap_or_default();
-    let source = stream_fn::source::parse(&setting)
-        .map_err(|error| Failure::Usage(format!("STREAM_FN_SOURCE: {}", in_one_line(&error))))?;
+    let wrong = |name, error| Failure::Usage(format!("{name}: {}", in_one_line(&error)));
+    let plain =
+        stream_fn::source::parse(&setting).map_err(|error| wrong("STREAM_FN_SOURCE", error))?;
+    let source = match std::env::var("STREAM_FN_CHECKSUM") {
+        Ok(checksum) => stream_fn::source::parse_with_checksum(&setting, &checksum)
+            .map_err(|error| wrong("STREAM_FN_CHECKSUM", error))?,
+        Err(_) => plain,
+    };
     stream_fn::serve(source)
         .await
         .map_err(|error| Failure::file("the function cannot run", std::io::Error::other(error)))

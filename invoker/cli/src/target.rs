@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
@@ -10,6 +11,7 @@ use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsP
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use invoker::{Download, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
+use tempfile::TempDir;
 
 use crate::args::{Connection, FUNCTION_COMMAND, Question};
 use crate::http_client::{self, Roots};
@@ -25,12 +27,22 @@ const LOCAL_FUNCTION: &str = "local";
 /// The region of a service on loopback, where any will do.
 const LOOPBACK_REGION: &str = "us-east-1";
 
+/// How long credentials are looked for: time for somebody whom a credential process asks for a
+/// code. Networks among the places that are looked through have shorter limits of their own.
+const CREDENTIALS_WITHIN: Duration = Duration::from_secs(60);
+
 /// A function that can be called.
 pub(crate) struct Target {
     client: aws_sdk_lambda::Client,
     function: String,
-    /// The service behind `local:`; it ends when it is dropped.
-    local: Option<LocalLambda>,
+    /// What is behind `local:`; it ends when it is dropped.
+    local: Option<Local>,
+}
+
+struct Local {
+    service: LocalLambda,
+    /// Where the function's processes tell each other the checksums that they found.
+    _checksums: Option<TempDir>,
 }
 
 impl Target {
@@ -71,7 +83,7 @@ impl Target {
     /// Ends the function and the service of `local:`.
     pub(crate) async fn close(self) {
         if let Some(local) = self.local {
-            local.shutdown().await;
+            local.service.shutdown().await;
         }
     }
 
@@ -87,10 +99,17 @@ impl Target {
         };
         let program = std::env::current_exe()
             .map_err(|error| Failure::file("cannot find this program's own file", error))?;
-        let function = Function::new(LOCAL_FUNCTION, program)
+        let mut function = Function::new(LOCAL_FUNCTION, program)
             .arg(FUNCTION_COMMAND)
             .env("STREAM_FN_SOURCE", source);
-        let local = LocalLambda::builder()
+        // Without a folder for it, a large file is fetched without its checksum; the pattern needs
+        // none.
+        let checksums = if folder.is_empty() { None } else { TempDir::new().ok() };
+        if let Some(checksums) = &checksums {
+            let keep = format!("keep:{}", checksums.path().display());
+            function = function.env("STREAM_FN_CHECKSUM", keep);
+        }
+        let service = LocalLambda::builder()
             .function(function)
             .limits(Limits::aws())
             // What goes wrong there reaches the caller as an error; once is enough.
@@ -105,10 +124,11 @@ impl Target {
             .http_client(http_client(Roots::None)?)
             .region(Region::from_static(LOOPBACK_REGION))
             .credentials_provider(SharedCredentialsProvider::new(placeholder()))
-            .endpoint_url(local.endpoint_url())
+            .endpoint_url(service.endpoint_url())
             .build();
         let client = aws_sdk_lambda::Client::new(&config);
-        Ok(Self { client, function: LOCAL_FUNCTION.to_owned(), local: Some(local) })
+        let local = Some(Local { service, _checksums: checksums });
+        Ok(Self { client, function: LOCAL_FUNCTION.to_owned(), local })
     }
 }
 
@@ -141,7 +161,15 @@ async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig
     }
     let found = match loaded.credentials_provider() {
         Some(provider) => {
-            provider.provide_credentials().await.map(drop).map_err(|error| why_none(&error))
+            let found = tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials());
+            let Ok(found) = found.await else {
+                let message = format!(
+                    "no credentials within {} s: the place they should come from does not answer",
+                    CREDENTIALS_WITHIN.as_secs()
+                );
+                return Err(Failure::Configuration(message));
+            };
+            found.map(drop).map_err(|error| why_none(&error))
         }
         None => Err(String::new()),
     };

@@ -65,22 +65,6 @@ fn a_function_that_takes_too_long_has_failed() {
     }
 }
 
-#[test]
-fn silence_is_a_timeout() {
-    let home = Home::new();
-    let silent = Endpoint::silent();
-    let line = format!("-q --endpoint-url {} --first-byte-timeout 0.5 --retries 0", silent.url);
-    let words = ["--first-byte-timeout"];
-    home.run(&format!("get f x -o out {line}")).failed(7, &words);
-    home.run(&format!("cat f x {line}")).failed(7, &words);
-
-    let local = home.local("-q", &[("f", failing_function())]);
-    let payload = format!(r#"{{"fail": "hang", "after": {BEFORE}}}"#);
-    let get = local.invoker(&home, "get", "f -q -o out --idle-timeout 0.5 -p").arg(payload);
-    get.run().failed(7, &["--idle-timeout"]);
-    assert!(home.names().is_empty());
-}
-
 /// An endpoint that answers with these bytes of an event stream, whatever it is asked.
 fn answering(bytes: Vec<u8>) -> Endpoint {
     Endpoint::start(move |_| bytes.clone())

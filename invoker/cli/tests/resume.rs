@@ -54,7 +54,7 @@ fn a_signal_keeps_what_came_and_says_how_to_go_on() {
 #[test]
 fn a_signal_before_anything_came_leaves_nothing() {
     let home = Home::new();
-    let service = Endpoint::silent();
+    let service = Endpoint::stuck(Vec::new());
     let line = format!("get --endpoint-url {} f -q -o out", service.url);
     let running = home.invoker(&line).envs(&CREDENTIALS).start();
     until("a part file", || home.path("out.part").exists());

@@ -147,7 +147,11 @@ impl FileWriter {
     pub(super) async fn discard(self) {
         // What the thread says now is not what stopped the download.
         if let Ok(part) = part_of(self.desk, self.thread).await {
-            let _ = on_a_thread(move || Ok(part.discard())).await;
+            let removed = on_a_thread(move || {
+                part.discard();
+                Ok(())
+            });
+            let _ = removed.await;
         }
     }
 }

@@ -12,7 +12,7 @@ use super::check::Check;
 use super::discovery::{Found, Object};
 use super::file_writer::{Desk, FileWriter, Work, WriterGone};
 use super::journal::{Header, Question};
-use super::{Download, Report, Settings, plan};
+use super::{Download, Report, Settings, not_repeatable, plan};
 use crate::body::ResponseStream;
 use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
@@ -27,22 +27,24 @@ pub(super) async fn to_file(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
     let mut stop = pin!(stop);
+    let deadline = download.invoker.deadline();
     let question = download.question();
     let forget = download.start_over;
     let opened = tokio::select! {
-        opened = FileWriter::open(path, question.clone(), forget) => opened,
+        biased;
         () = &mut stop => return Err(stopped()),
+        opened = FileWriter::open(path, question.clone(), forget) => opened,
     };
     let (writer, left) = opened?;
     let desk = writer.desk();
     let fetched = tokio::select! {
-        fetched = async {
+        fetched = deadline.hold(async {
             let (asking, found, settings) = match left {
                 Some(journal) => download.resume(journal),
                 None => download.discover().await?,
             };
             fetch(desk, &asking, found, &settings, question).await
-        } => fetched,
+        }) => fetched,
         () = stop => Err(Stopped::Failed(stopped())),
     };
     match fetched {
@@ -55,7 +57,7 @@ pub(super) async fn to_file(
                     return Err(error);
                 }
             };
-            writer.finish(check.sha256()).await?;
+            deadline.hold(writer.finish(check.sha256())).await?;
             Ok(check.report(integrity, sum))
         }
         Err(Stopped::Failed(error)) => match writer.leave().await {
@@ -135,7 +137,7 @@ async fn write_plain(
     let _in_flight = progress.start_segment();
     let mut sum = Sum::default();
     while let Some(bytes) = stream.next_bytes().await {
-        let bytes = bytes?;
+        let bytes = bytes.map_err(not_repeatable)?;
         let offset = sum.len();
         progress.received(bytes.len() as u64);
         sum.update(&bytes);

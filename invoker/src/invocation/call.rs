@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
@@ -17,9 +18,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
-use super::Invocation;
 use super::events::Events;
-use super::silence::{Silence, Timeouts, no_answer};
+use super::silence::{Silence, no_answer};
+use super::timeouts::Timeouts;
+use super::{Invocation, error_answer};
 use crate::error::{Error, ErrorKind};
 
 /// The media type of a body made of frames.
@@ -49,7 +51,7 @@ pub(crate) async fn call(
     retries: SdkRetries,
 ) -> Result<(Begun, Events), Error> {
     let tap = Tap::default();
-    let mut operation = client
+    let operation = client
         .invoke_with_response_stream()
         .function_name(&invocation.function)
         .set_qualifier(invocation.qualifier.clone())
@@ -59,16 +61,22 @@ pub(crate) async fn call(
         .set_log_type(invocation.log_tail.then_some(LogType::Tail))
         .customize()
         .interceptor(tap.clone());
+    // What the client sets beside the connection stays.
+    let set = client.config().timeout_config().map(TimeoutConfig::to_builder).unwrap_or_default();
+    let mut config = aws_sdk_lambda::config::Builder::new()
+        .timeout_config(set.connect_timeout(timeouts.connect).build());
     if retries == SdkRetries::Off {
-        let config = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
-        operation = operation.config_override(config);
+        config = config.retry_config(RetryConfig::disabled());
     }
+    let operation = operation.config_override(config);
 
     let started = Instant::now();
     let output = tokio::time::timeout(timeouts.first_byte, operation.send())
         .await
         .map_err(|_| no_answer(timeouts.first_byte))?
-        .map_err(|error| Error::from_sdk(error, tap.seen().endpoint.as_deref()))?;
+        .map_err(|error| {
+            Error::from_sdk(error, tap.seen().endpoint.as_deref(), timeouts.connect)
+        })?;
     let Seen { endpoint, body } = std::mem::take(&mut *tap.seen());
     let Some(body) = body else {
         let found = output.response_stream_content_type().unwrap_or("without a Content-Type");
@@ -83,14 +91,14 @@ pub(crate) async fn call(
         executed_version: output.executed_version().map(str::to_owned),
         request_id: output.request_id().map(str::to_owned),
     };
-    let left = timeouts.first_byte.saturating_sub(started.elapsed());
-    Ok((begun, Events::new(body, Silence::new(timeouts, left))))
+    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()))))
 }
 
 /// Looks at a call as it goes over the wire: which endpoint it is sent to, and the raw body of its
 /// answer, taken before the SDK wraps its own receiver around it.
 ///
-/// Only of an answer that is a stream: error answers are left for the SDK to read and type.
+/// Only of an answer that is a stream: error answers are left for the SDK to read and type, as far
+/// as there is an error to read.
 #[derive(Clone, Debug, Default)]
 struct Tap {
     seen: Arc<Mutex<Seen>>,
@@ -142,6 +150,9 @@ impl Intercept for Tap {
         let content_type = response.headers().get("content-type").unwrap_or_default();
         if response.status().as_u16() == 200 && content_type.starts_with(EVENT_STREAM) {
             self.seen().body = Some(std::mem::replace(response.body_mut(), SdkBody::empty()));
+        } else {
+            let body = std::mem::replace(response.body_mut(), SdkBody::empty());
+            *response.body_mut() = error_answer::bounded(body);
         }
         Ok(())
     }

@@ -1,10 +1,23 @@
 //! The JSON of `InvokeComplete` goes in; a completion, or the function's error, comes out. Pure.
+//!
+//! The frame may have 24 MiB; of its texts no more is kept than is of use.
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::error::{Error, ErrorKind};
+
+/// Bytes kept of the code and of the details of an error: a stack trace, and far more than goes into a
+/// message.
+const ERROR_KEPT: usize = 64 * 1024;
+
+/// Bytes kept of the log: its last 4 KB, in base64 (API reference of InvokeWithResponseStream), and
+/// the room for a service that gives more one day. A longer one is left out: it cannot be cut.
+const LOG_KEPT: usize = 64 * 1024;
 
 /// What a successful `InvokeComplete` carries.
 #[derive(Clone, Default)]
@@ -16,9 +29,34 @@ pub(crate) struct Completion {
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InvokeComplete {
-    error_code: Option<String>,
-    error_details: Option<String>,
-    log_result: Option<String>,
+    error_code: Option<Text<ERROR_KEPT>>,
+    error_details: Option<Text<ERROR_KEPT>>,
+    log_result: Option<Text<LOG_KEPT>>,
+}
+
+/// A text of which no more than `KEPT` bytes are kept.
+struct Text<const KEPT: usize> {
+    text: String,
+    whole: bool,
+}
+
+impl<'de, const KEPT: usize> Deserialize<'de> for Text<KEPT> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Cut<const KEPT: usize>;
+        impl<const KEPT: usize> Visitor<'_> for Cut<KEPT> {
+            type Value = Text<KEPT>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                let kept = &text[..text.floor_char_boundary(KEPT)];
+                Ok(Text { text: kept.to_owned(), whole: kept.len() == text.len() })
+            }
+        }
+        deserializer.deserialize_str(Cut)
+    }
 }
 
 pub(super) fn read_invoke_complete(json: &[u8]) -> Result<Completion, Error> {
@@ -32,9 +70,11 @@ pub(super) fn read_invoke_complete(json: &[u8]) -> Result<Completion, Error> {
         })?
     };
     if let Some(code) = complete.error_code {
-        return Err(function_error(&code, complete.error_details.as_deref().unwrap_or_default()));
+        let details = complete.error_details.map(|details| details.text).unwrap_or_default();
+        return Err(function_error(&code.text, &details));
     }
-    let log_tail = complete.log_result.and_then(|encoded| BASE64.decode(encoded).ok());
+    let log_tail = complete.log_result.filter(|log| log.whole);
+    let log_tail = log_tail.and_then(|log| BASE64.decode(log.text).ok());
     Ok(Completion { log_tail: log_tail.map(Bytes::from) })
 }
 
@@ -85,6 +125,13 @@ mod tests {
             };
             assert_eq!(*error.kind(), expected);
         }
+        let long = "x".repeat(1_000_000);
+        let json = serde_json::json!({"ErrorCode": "Function.Boom", "ErrorDetails": long});
+        let Err(error) = read_invoke_complete(json.to_string().as_bytes()) else { panic!() };
+        assert!(error.to_string().len() < 2_000, "of a long text the beginning is told");
+        let json = serde_json::json!({"LogResult": long}).to_string();
+        assert!(read_invoke_complete(json.as_bytes()).is_ok_and(|end| end.log_tail.is_none()));
+
         let Err(error) = read_invoke_complete(br#"{"ErrorCode": secret"#) else { panic!() };
         assert_eq!(*error.kind(), ErrorKind::Corrupt);
         assert!(!format!("{error:?}").contains("secret"));

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use super::ending::{Completion, read_invoke_complete};
-use super::silence::{Silence, no_answer};
-use crate::error::{Error, ErrorKind};
+use super::silence::{Silence, TooLong};
+use crate::error::{Error, ErrorKind, refusal_kind};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Payload};
 
 /// How long the end of the body is awaited once `InvokeComplete` is there. The result is whole by
@@ -94,6 +94,12 @@ impl Events {
                         return Poll::Ready(Some(Err(error)));
                     }
                 }
+                // However little there is behind the end, and however slowly it comes.
+                Ok(Decoded::Incomplete)
+                    if matches!(self.end, End::Complete(_)) && self.decoder.finish().is_err() =>
+                {
+                    return Poll::Ready(Some(Err(after_the_end())));
+                }
                 Ok(Decoded::Incomplete) => match ready!(self.poll_read(cx)) {
                     Ok(()) => {}
                     Err(error) => return Poll::Ready(Some(Err(error))),
@@ -107,15 +113,14 @@ impl Events {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let read = match self.body.as_mut().poll_frame(cx) {
             Poll::Ready(read) => read,
-            Poll::Pending => return self.silence.poll(cx).map(|waited| self.too_silent(waited)),
+            Poll::Pending => return self.silence.poll(cx).map(|reached| self.too_silent(reached)),
         };
-        self.silence.broken();
         Poll::Ready(match read {
-            // Trailers say nothing here: the end of an event stream is an event.
             Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    self.decoder.push(bytes);
-                }
+                // Trailers say nothing here: the end of an event stream is an event.
+                let bytes = frame.into_data().unwrap_or_default();
+                self.silence.broken(bytes.len());
+                self.decoder.push(bytes);
                 Ok(())
             }
             Some(Err(error)) => self.close(Some(error)),
@@ -131,7 +136,6 @@ impl Events {
                 self.end = End::Closed(completion);
                 Ok(())
             }
-            (End::Complete(_), Err(_), _) => Err(after_the_end()),
             (_, _, Some(error)) => Err(Error::broken_body(self.received, error)),
             (_, Err(unfinished), None) => Err(self.broken_frame(unfinished)),
             (_, Ok(()), None) => {
@@ -144,22 +148,13 @@ impl Events {
         }
     }
 
-    fn too_silent(&mut self, waited: Duration) -> Result<(), Error> {
+    fn too_silent(&mut self, reached: TooLong) -> Result<(), Error> {
         match std::mem::replace(&mut self.end, End::Failed) {
-            End::Complete(_) if self.decoder.finish().is_err() => Err(after_the_end()),
             End::Complete(completion) => {
                 self.end = End::Closed(completion);
                 Ok(())
             }
-            _ if !self.silence.has_begun() => Err(no_answer(waited)),
-            _ => {
-                let message = format!(
-                    "nothing arrived for {} s, after {} bytes of the result",
-                    waited.as_secs_f32(),
-                    self.received
-                );
-                Err(Error::new(ErrorKind::TimedOut, message))
-            }
+            _ => Err(reached.error(self.received)),
         }
     }
 
@@ -190,7 +185,11 @@ impl Events {
         match frame.headers.string(":event-type") {
             Some("PayloadChunk") => self.ready = frame.payload.into_iter(),
             Some("InvokeComplete") => {
-                self.end = End::Complete(read_invoke_complete(&frame.payload.concat())?);
+                let completion = match &frame.payload[..] {
+                    [whole] => read_invoke_complete(whole),
+                    slices => read_invoke_complete(&slices.concat()),
+                };
+                self.end = End::Complete(completion?);
                 self.silence.cut_to(END_GRACE);
             }
             // An event of a later version of the service: not ours to judge.
@@ -214,5 +213,5 @@ fn refused_midway(frame: &Frame, code_header: &str) -> Error {
         None => String::new(),
     };
     let message = format!("the service broke the stream off with {code}: {text}");
-    Error::new(ErrorKind::Refused { status: STATUS, code }, message)
+    Error::new(refusal_kind(STATUS, code), message)
 }

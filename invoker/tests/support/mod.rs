@@ -4,14 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_http_client::tls;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use base64::Engine as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+/// How long a test waits for what must happen. Never reached unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What counts as endless, in bytes: more than kernels hold, and no danger to who would read it all.
+const ENDLESS: usize = 64 * 1024 * 1024;
 
 /// One call, as the service saw it.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +32,8 @@ pub(crate) struct Asked {
     /// `custom` of the client context.
     pub(crate) custom: BTreeMap<String, String>,
     pub(crate) payload: Vec<u8>,
+    /// The signature in the `Authorization` header.
+    pub(crate) signature: String,
 }
 
 impl Asked {
@@ -42,6 +53,10 @@ pub(crate) enum Step {
     Wait(Arc<Notify>),
     /// Ends the body without its last HTTP chunk.
     Cut,
+    /// The same bytes again and again, until the reader leaves.
+    Endless(Vec<u8>),
+    /// These bytes, one at a time, with a pause after each.
+    Drip(Vec<u8>, Duration),
 }
 
 /// An answer: the HTTP head and what follows.
@@ -49,6 +64,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) steps: Vec<Step>,
+    /// Whether the steps are all of the answer: no HTTP head, no HTTP chunks.
+    pub(crate) raw: bool,
 }
 
 pub(crate) fn header(name: &str, value: impl Into<String>) -> (String, String) {
@@ -67,13 +84,18 @@ impl Answer {
             header("x-amz-executed-version", "7"),
             header("x-amzn-requestid", "request-of-a-test"),
         ];
-        Self { status: 200, headers, steps: steps.into_iter().collect() }
+        Self { status: 200, headers, steps: steps.into_iter().collect(), raw: false }
+    }
+
+    /// An answer of which not even the HTTP head is given.
+    pub(crate) fn raw(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { raw: true, ..Self::steps(steps) }
     }
 
     /// An error of the service.
     pub(crate) fn error(status: u16, code: &str, body: &str) -> Self {
         let headers = vec![header("x-amzn-errortype", code)];
-        Self { status, headers, steps: vec![Step::Bytes(body.as_bytes().to_vec())] }
+        Self { status, headers, steps: vec![Step::Bytes(body.as_bytes().to_vec())], raw: false }
     }
 
     pub(crate) fn executed_version(mut self, version: &str) -> Self {
@@ -145,10 +167,19 @@ pub(crate) fn range_answer(bytes: &[u8], etag: &str, asked: &Asked) -> Answer {
     Answer::stream(frames.chain([complete("{}")]))
 }
 
+/// What goes over the sockets of a service.
+#[derive(Default)]
+struct Wire {
+    /// Bytes that the sockets took.
+    written: AtomicU64,
+    open: AtomicUsize,
+}
+
 /// The scripted service. It ends when it is dropped.
 pub(crate) struct Service {
     pub(crate) addr: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    wire: Arc<Wire>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -164,13 +195,27 @@ impl Service {
         let addr = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (log, script) = (Arc::clone(&asked), Arc::new(script));
+        let wire = Arc::new(Wire::default());
+        let sockets = Arc::clone(&wire);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                connections.spawn(connection(socket, Arc::clone(&log), Arc::clone(&script)));
+                let (log, script) = (Arc::clone(&log), Arc::clone(&script));
+                connections.spawn(connection(socket, log, script, Arc::clone(&sockets)));
             }
         });
-        Self { addr, asked, task }
+        Self { addr, asked, wire, task }
+    }
+
+    /// All bytes that the sockets took, once the reader has left them.
+    pub(crate) async fn written(&self) -> u64 {
+        let left = async {
+            while self.wire.open.load(Ordering::Acquire) > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, left).await.expect("the reader never left");
+        self.wire.written.load(Ordering::Acquire)
     }
 
     /// All calls so far.
@@ -179,21 +224,28 @@ impl Service {
     }
 
     pub(crate) fn invoker(&self) -> invoker::Invoker {
-        let config = aws_sdk_lambda::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(format!("http://{}", self.addr))
-            .build();
-        invoker::Invoker::new(aws_sdk_lambda::Client::from_conf(config))
+        invoker(&format!("http://{}", self.addr), Credentials::for_tests())
     }
+}
+
+/// A caller of the service at `url`.
+pub(crate) fn invoker(url: &str, credentials: Credentials) -> invoker::Invoker {
+    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
+        .region(Region::from_static("eu-west-1"))
+        .credentials_provider(credentials)
+        .endpoint_url(url)
+        .build();
+    invoker::Invoker::new(aws_sdk_lambda::Client::from_conf(config))
 }
 
 async fn connection(
     mut socket: TcpStream,
     log: Arc<Mutex<Vec<Asked>>>,
     script: Arc<impl Fn(&Asked) -> Answer>,
+    wire: Arc<Wire>,
 ) {
     let Some(mut asked) = read_call(&mut socket).await else { return };
     let answer = {
@@ -202,8 +254,10 @@ async fn connection(
         log.push(asked.clone());
         script(&asked)
     };
+    wire.open.fetch_add(1, Ordering::AcqRel);
     // The reader may leave at any time: a failed write is its business.
-    let _ = write_answer(&mut socket, answer).await;
+    let _ = write_answer(&mut socket, answer, &wire.written).await;
+    wire.open.fetch_sub(1, Ordering::AcqRel);
 }
 
 async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
@@ -237,29 +291,66 @@ async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
         target: head.split(' ').nth(1).unwrap().to_owned(),
         custom: custom.unwrap_or_default(),
         payload: received[head_len..].to_vec(),
+        signature: value("authorization")
+            .and_then(|value| Some(value.split_once("Signature=")?.1.to_owned()))
+            .unwrap_or_default(),
     })
 }
 
-async fn write_answer(socket: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
+async fn write_answer(
+    socket: &mut TcpStream,
+    answer: Answer,
+    written: &AtomicU64,
+) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", answer.status);
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("transfer-encoding: chunked\r\n\r\n");
-    socket.write_all(head.as_bytes()).await?;
+    if !answer.raw {
+        socket.write_all(head.as_bytes()).await?;
+    }
+    let mut write = async |bytes: &[u8]| -> std::io::Result<()> {
+        let framed = match answer.raw {
+            true => bytes.to_vec(),
+            false => [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat(),
+        };
+        let mut rest = &framed[..];
+        while !rest.is_empty() {
+            let len = socket.write(rest).await?;
+            written.fetch_add(len as u64, Ordering::AcqRel);
+            rest = &rest[len..];
+        }
+        Ok(())
+    };
+    let mut whole = !answer.raw;
     for step in answer.steps {
         match step {
             Step::Bytes(bytes) if bytes.is_empty() => {}
-            Step::Bytes(bytes) => {
-                socket.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
-                socket.write_all(&bytes).await?;
-                socket.write_all(b"\r\n").await?;
-            }
+            Step::Bytes(bytes) => write(&bytes).await?,
             Step::Wait(gate) => gate.notified().await,
-            Step::Cut => return socket.shutdown().await,
+            Step::Endless(bytes) => {
+                for _ in 0..ENDLESS.div_ceil(bytes.len()) {
+                    write(&bytes).await?;
+                }
+                whole = false;
+                break;
+            }
+            Step::Drip(bytes, pause) => {
+                for byte in bytes {
+                    write(&[byte]).await?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            Step::Cut => {
+                whole = false;
+                break;
+            }
         }
     }
-    socket.write_all(b"0\r\n\r\n").await?;
+    if whole {
+        socket.write_all(b"0\r\n\r\n").await?;
+    }
     socket.shutdown().await
 }
 

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 
@@ -32,14 +33,38 @@ impl Endpoint {
         Self { url }
     }
 
-    /// Takes calls and never answers.
-    pub(crate) fn silent() -> Self {
+    /// Takes calls, answers with these bytes, and is silent from then on.
+    pub(crate) fn stuck(answer: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
             // Kept, so that none of them is closed.
-            let _calls: Vec<_> =
-                listener.incoming().map(|socket| read_call(socket.unwrap())).collect();
+            let mut calls = Vec::new();
+            for socket in listener.incoming() {
+                let mut socket = read_call(socket.unwrap());
+                let _ = socket.write_all(&answer);
+                calls.push(socket);
+            }
+        });
+        Self { url }
+    }
+
+    /// Answers with `answer`, and then a byte of zero every `pause`.
+    pub(crate) fn dripping(answer: Vec<u8>, pause: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (socket, answer) = (socket.unwrap(), answer.clone());
+                thread::spawn(move || {
+                    let mut socket = read_call(socket);
+                    let mut sent = socket.write_all(&answer);
+                    while sent.is_ok() {
+                        thread::sleep(pause);
+                        sent = socket.write_all(&[0]);
+                    }
+                });
+            }
         });
         Self { url }
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::download::journal::tests::header;
 
-const WANTED: AtomicBool = AtomicBool::new(true);
+static WANTED: AtomicBool = AtomicBool::new(true);
 
 fn sum(bytes: &[u8]) -> u64 {
     let mut sum = Sum::default();
