@@ -6,7 +6,7 @@ mod ask;
 use crate::answer::{AnswerBody, whole};
 use crate::name::FunctionName;
 use crate::pool::{Audience, NoLease};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Refusal, ThrottleReason};
 use crate::relay::caller::{Buffered, Caller, HeadSender, Streamed};
 use crate::relay::{Call, Relay};
 use crate::service::{Offer, Service};
@@ -115,13 +115,13 @@ fn start(
     let running = service
         .counters
         .invocation_running(service.limits.account_concurrency)
-        .ok_or(Refusal::Throttled(Reason::Account))?;
+        .ok_or(Refusal::throttled(ThrottleReason::Concurrency))?;
     let audience = Audience {
         version: version.into(),
         tenant: ask.tenant_id.as_ref().map(|id| id.as_bytes().to_vec()),
     };
     let lease = match offer.pool.lease(&audience) {
-        Err(NoLease::Limit) => return Err(Refusal::Throttled(Reason::Function)),
+        Err(NoLease::Limit) => return Err(Refusal::throttled(ThrottleReason::ReservedConcurrency)),
         lease => lease,
     };
     service.counters.invocation_started();

@@ -49,6 +49,7 @@ pub use limits::{
 };
 pub use local_lambda::{Builder, LocalLambda, REGION_DEFAULT};
 pub use log_tail::{EachLine, Logs};
+pub use refusal::ThrottleReason;
 pub use stats::Stats;
 
 #[cfg(doctest)]

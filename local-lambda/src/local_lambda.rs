@@ -164,7 +164,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let service = Arc::clone(&service);
-                    connections.spawn(connection::serve(stream, move |request| {
+                    connections.spawn(connection::serve(stream, move |request, _| {
                         invoke_api::answer(Arc::clone(&service), request)
                     }));
                 }

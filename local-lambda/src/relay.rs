@@ -8,7 +8,7 @@ use crate::invocation::{ANSWERS_AHEAD, Answer, Ending, Invocation, Verdict};
 use crate::limits::Limits;
 use crate::log_tail::Report;
 use crate::pool::{Lease, NoLease};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Refusal, ThrottleReason};
 use crate::stats::Running;
 use bytes::Bytes;
 use caller::Caller;
@@ -75,7 +75,9 @@ impl Relay {
     pub(crate) async fn run_nowhere(self, none: NoLease) {
         drop(self.running);
         match none {
-            NoLease::Limit => self.caller.refuse(Refusal::Throttled(Reason::Function)),
+            NoLease::Limit => {
+                self.caller.refuse(Refusal::throttled(ThrottleReason::ReservedConcurrency))
+            }
             NoLease::NotStarted(err) => {
                 let failure = Ending::NotStarted {
                     program: self.function.program.clone(),

@@ -3,7 +3,7 @@
 //! nothing.
 
 use crate::answer::{AnswerBody, frames, whole};
-use crate::frames::{InvokeComplete, invoke_complete, payload_chunk};
+use crate::frames::{Encoded, InvokeComplete, invoke_complete, payload_chunk};
 use crate::invocation::Failure;
 use crate::limits::Limits;
 use crate::pace::{Bucket, PIECE_BYTES};
@@ -80,7 +80,7 @@ pub(crate) struct Streamed {
     /// Until the head is sent.
     head: Option<HeadSender>,
     body: Option<AnswerBody>,
-    frames: mpsc::Sender<Result<Bytes, Error>>,
+    frames: mpsc::Sender<Result<Encoded, Error>>,
     bucket: Option<Bucket>,
     sent_bytes: u64,
     limit_bytes: Option<u64>,
