@@ -19,14 +19,10 @@ const RESET: u8 = 2;
 pub(crate) struct Cut(Arc<AtomicU8>);
 
 impl Cut {
-    /// Ends the connection with a FIN.
-    pub(crate) fn close(&self) {
-        self.0.store(CLOSE, Ordering::Release);
-    }
-
-    /// Ends the connection with a RST. What the peer's kernel has not taken by then is lost.
-    pub(crate) fn reset(&self) {
-        self.0.store(RESET, Ordering::Release);
+    /// Ends the connection with a FIN, or with a RST: then what the peer's kernel has not taken by
+    /// that time is lost.
+    pub(crate) fn ask(&self, reset: bool) {
+        self.0.store(if reset { RESET } else { CLOSE }, Ordering::Release);
     }
 }
 
