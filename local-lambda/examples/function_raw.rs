@@ -63,6 +63,18 @@ fn behave(api: &str, invocation: &Invocation) -> Result<()> {
             call.last_chunk("")?;
             call.finish()
         }
+        // A head and its delimiter in one chunk, if there is a `head`, then each text of `chunks`.
+        "answer" => {
+            let mut call = begin()?;
+            if wish["head"].is_object() {
+                call.chunk(format!("{}\0\0\0\0\0\0\0\0", wish["head"]).as_bytes())?;
+            }
+            for text in wish["chunks"].as_array().into_iter().flatten() {
+                call.chunk(text.as_str().unwrap_or_default().as_bytes())?;
+            }
+            call.last_chunk("")?;
+            call.finish()
+        }
         // The same bytes with a length known before.
         "whole" => {
             let mut call = Call::post(api, &invocation.path("response"), "")?;

@@ -1,7 +1,13 @@
 //! One accepted socket: in, bytes of HTTP/1.1; out, a future that answers them with bounded buffers
-//! until the peer leaves. The caller owns the future, and so the connection.
+//! until the peer leaves, or until who answers cuts it. The caller owns the future, and so the
+//! connection.
+
+mod cut;
+
+pub(crate) use cut::Cut;
 
 use bytes::Bytes;
+use cut::Cuttable;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -34,10 +40,10 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Answers one connection with `answer` until either side closes it.
+/// Answers one connection with `answer` until either side closes it. Who answers may also cut it.
 pub(crate) async fn serve<A, F, B>(stream: TcpStream, answer: A)
 where
-    A: Fn(Request<Incoming>) -> F,
+    A: Fn(Request<Incoming>, &Cut) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {
@@ -45,13 +51,14 @@ where
     if stream.set_nodelay(true).is_err() {
         return; // the peer is gone already
     }
+    let cut = Cut::default();
     let service = service_fn(|request| {
-        let answered = answer(request);
+        let answered = answer(request, &cut);
         async move { Ok::<_, Infallible>(answered.await) }
     });
     let served = http1::Builder::new()
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Cuttable::new(stream, cut.clone())), service)
         .await;
     if let Err(err) = served {
         // Peers may leave at any time: what that means is known where the body is read.

@@ -135,7 +135,7 @@ async fn supervise(
     let mut connections = JoinSet::new();
     let serve = |stream: TcpStream| {
         let api = Arc::clone(&api);
-        connection::serve(stream, move |request| Arc::clone(&api).answer(request))
+        connection::serve(stream, move |request, _| Arc::clone(&api).answer(request))
     };
     let status = loop {
         tokio::select! {

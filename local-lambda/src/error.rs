@@ -30,6 +30,9 @@ pub enum ErrorKind {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// A fault cannot be set, or read from its text; what is wrong with it.
+    #[error("{0}")]
+    Fault(String),
     /// The address for callers could not be bound.
     #[error("cannot listen for callers")]
     Listen,

@@ -13,10 +13,25 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 24 * 1024 * 1024;
 /// Bytes a frame adds to its payload at most: prelude, sums and our three headers, rounded up.
 const OVERHEAD_BYTES: usize = 128;
 
+/// A frame as it stands on the wire, and which it is.
+pub(crate) enum Encoded {
+    Chunk(Bytes),
+    /// The last of a response.
+    Complete(Bytes),
+}
+
+impl Encoded {
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Chunk(bytes) | Self::Complete(bytes) => bytes,
+        }
+    }
+}
+
 /// The frame of the next payload bytes: at most [`PAYLOAD_BYTES_MAX`], split off the front.
-pub(crate) fn payload_chunk(payload: &mut Bytes) -> Result<Bytes, Error> {
+pub(crate) fn payload_chunk(payload: &mut Bytes) -> Result<Encoded, Error> {
     let front = payload.split_to(payload.len().min(PAYLOAD_BYTES_MAX));
-    frame("PayloadChunk", "application/octet-stream", front)
+    event("PayloadChunk", "application/octet-stream", front).map(Encoded::Chunk)
 }
 
 /// The last event. Members without a value are absent on the wire, not null.
@@ -32,23 +47,28 @@ pub(crate) struct InvokeComplete {
 }
 
 /// The frame that proves the end of a response.
-pub(crate) fn invoke_complete(event: &InvokeComplete) -> Result<Bytes, Error> {
-    let json = serde_json::to_vec(event).map_err(|err| Error::marshalling(err.to_string()))?;
-    frame("InvokeComplete", "application/json", json.into())
+pub(crate) fn invoke_complete(complete: &InvokeComplete) -> Result<Encoded, Error> {
+    let json = serde_json::to_vec(complete).map_err(|err| Error::marshalling(err.to_string()))?;
+    event("InvokeComplete", "application/json", json.into()).map(Encoded::Complete)
 }
 
-fn frame(
+fn event(
     event_type: &'static str,
     content_type: &'static str,
     payload: Bytes,
 ) -> Result<Bytes, Error> {
-    let mut encoded = BytesMut::with_capacity(payload.len() + OVERHEAD_BYTES);
     let text = |value: &'static str| HeaderValue::String(value.into());
     let message = Message::new(payload)
         .add_header(Header::new(":message-type", text("event")))
         .add_header(Header::new(":event-type", text(event_type)))
         .add_header(Header::new(":content-type", text(content_type)));
-    write_message_to(&message, &mut (&mut encoded as &mut dyn BufMut))?;
+    encode(&message)
+}
+
+/// The bytes of any message.
+pub(crate) fn encode(message: &Message) -> Result<Bytes, Error> {
+    let mut encoded = BytesMut::with_capacity(message.payload().len() + OVERHEAD_BYTES);
+    write_message_to(message, &mut (&mut encoded as &mut dyn BufMut))?;
     Ok(encoded.freeze())
 }
 
@@ -58,7 +78,8 @@ mod tests {
     use aws_smithy_eventstream::frame::read_message_from;
 
     fn json(event: InvokeComplete) -> String {
-        let message = read_message_from(&mut invoke_complete(&event).unwrap()).unwrap();
+        let message =
+            read_message_from(&mut invoke_complete(&event).unwrap().into_bytes()).unwrap();
         String::from_utf8(message.payload().to_vec()).unwrap()
     }
 
@@ -83,7 +104,8 @@ mod tests {
     #[test]
     fn a_payload_chunk_has_the_three_headers_and_the_bytes_as_they_are() {
         let mut payload = Bytes::from_static(b"\0\0bytes");
-        let message = read_message_from(&mut payload_chunk(&mut payload).unwrap()).unwrap();
+        let message =
+            read_message_from(&mut payload_chunk(&mut payload).unwrap().into_bytes()).unwrap();
         assert!(payload.is_empty());
         assert_eq!(&message.payload()[..], b"\0\0bytes");
         let headers: Vec<_> = message
@@ -104,7 +126,8 @@ mod tests {
     #[test]
     fn no_frame_carries_more_than_24_mebibytes() {
         let mut payload = Bytes::from(vec![7; PAYLOAD_BYTES_MAX + 1]);
-        let first = read_message_from(&mut payload_chunk(&mut payload).unwrap()).unwrap();
+        let first =
+            read_message_from(&mut payload_chunk(&mut payload).unwrap().into_bytes()).unwrap();
         assert_eq!((first.payload().len(), payload.len()), (PAYLOAD_BYTES_MAX, 1));
     }
 }

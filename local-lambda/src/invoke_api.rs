@@ -4,9 +4,13 @@
 mod ask;
 
 use crate::answer::{AnswerBody, whole};
+use crate::connection::Cut;
+use crate::fault::Closing;
+use crate::fault::injection::{HeadFault, Injection};
+use crate::fault::wire::FaultyBody;
 use crate::name::FunctionName;
 use crate::pool::{Audience, NoLease};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Refusal, ThrottleReason};
 use crate::relay::caller::{Buffered, Caller, HeadSender, Streamed};
 use crate::relay::{Call, Relay};
 use crate::service::{Offer, Service};
@@ -14,13 +18,13 @@ use ask::{Ask, InvocationType, check_payload};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Either};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How much of a payload above the limit is read and thrown away, so that its sender gets to read the
 /// refusal: closing on a sender who still writes can destroy it on the way.
@@ -37,17 +41,21 @@ enum Operation {
     InvokeWithResponseStream,
 }
 
-/// Answers one request of a caller.
+/// What callers are answered, as it should be or not.
+pub(crate) type Answered = Response<Either<AnswerBody, FaultyBody>>;
+
+/// Answers one request of a caller, on a connection that can be cut.
 pub(crate) async fn answer(
     service: Arc<Service>,
     request: Request<Incoming>,
-) -> Response<AnswerBody> {
+    cut: Cut,
+) -> Answered {
     let request_id = uuid::Uuid::new_v4().to_string();
-    let mut response = match invoke(service, &request_id, request).await {
+    let mut response = match invoke(service, &request_id, request, cut).await {
         Ok(response) => response,
         Err(refusal) => {
             tracing::debug!(%request_id, ?refusal, "refused");
-            refusal.into_response()
+            refusal.into_response().map(Either::Left)
         }
     };
     if let Ok(id) = HeaderValue::from_str(&request_id) {
@@ -60,7 +68,8 @@ async fn invoke(
     service: Arc<Service>,
     request_id: &str,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Refusal> {
+    cut: Cut,
+) -> Result<Answered, Refusal> {
     let (parts, body) = request.into_parts();
     // The payload is read first: a refusal must not meet a caller who is still sending.
     let payload = read_payload(body, service.limits.payload_bytes).await;
@@ -84,9 +93,23 @@ async fn invoke(
     let payload = if payload.is_empty() { EMPTY_EVENT } else { payload };
     check_payload(&payload)?;
     if ask.invocation_type == InvocationType::DryRun {
-        return Ok(empty(StatusCode::NO_CONTENT));
+        return Ok(empty(StatusCode::NO_CONTENT).map(Either::Left));
     }
-    let head = start(&service, offer, &name, &version, ask, payload, request_id, operation)?;
+    let mut faults = draw(&service, &name, operation, &ask);
+    if let Some(refusal) = faults.as_mut().and_then(|faults| faults.refusal.take()) {
+        return Err(refusal);
+    }
+    let head = start(
+        &service,
+        offer,
+        &name,
+        &version,
+        ask,
+        payload,
+        request_id,
+        operation,
+        faults.as_deref_mut(),
+    )?;
     let mut response = match head {
         Some(head) => head.await.map_err(|_| Refusal::Service("The service is shutting down."))?,
         None => empty(StatusCode::ACCEPTED),
@@ -96,7 +119,49 @@ async fn invoke(
     {
         response.headers_mut().insert("x-amz-executed-version", version);
     }
-    Ok(response)
+    match faults {
+        None => Ok(response.map(Either::Left)),
+        Some(faults) => Ok(misbehave(response, *faults, cut).await),
+    }
+}
+
+/// What is to go wrong with the next invocation, if anything is.
+fn draw(
+    service: &Service,
+    name: &FunctionName,
+    operation: Operation,
+    ask: &Ask,
+) -> Option<Box<Injection>> {
+    let streamed = operation == Operation::InvokeWithResponseStream;
+    let faults = service.faults.draw(&name.name, streamed, || ask.range());
+    if faults.is_empty() {
+        return None;
+    }
+    service.counters.faults_injected(faults.len());
+    Some(Box::new(Injection::new(&faults, streamed)))
+}
+
+/// The answer with the faults of its HTTP head and body.
+async fn misbehave(mut response: Response<AnswerBody>, faults: Injection, cut: Cut) -> Answered {
+    match faults.head {
+        None => {}
+        Some(HeadFault::Stall(Some(time))) => sleep(time).await,
+        Some(HeadFault::Stall(None)) => std::future::pending().await,
+        Some(HeadFault::Cut(closing)) => {
+            cut.ask(closing == Closing::Reset);
+            std::future::pending().await
+        }
+    }
+    if !response.status().is_success() {
+        return response.map(Either::Left);
+    }
+    if let Some(version) = faults.version {
+        response.headers_mut().insert("x-amz-executed-version", version);
+    }
+    match faults.wire {
+        None => response.map(Either::Left),
+        Some(wire) => response.map(|body| Either::Right(wire.body(body, cut))),
+    }
 }
 
 /// Admits the invocation and sets it on its way. Returns where its HTTP answer will come from; an
@@ -111,24 +176,29 @@ fn start(
     payload: Bytes,
     request_id: &str,
     operation: Operation,
+    mut faults: Option<&mut Injection>,
 ) -> Result<Option<oneshot::Receiver<Response<AnswerBody>>>, Refusal> {
     let running = service
         .counters
         .invocation_running(service.limits.account_concurrency)
-        .ok_or(Refusal::Throttled(Reason::Account))?;
+        .ok_or(Refusal::throttled(ThrottleReason::Concurrency))?;
     let audience = Audience {
         version: version.into(),
         tenant: ask.tenant_id.as_ref().map(|id| id.as_bytes().to_vec()),
     };
     let lease = match offer.pool.lease(&audience) {
-        Err(NoLease::Limit) => return Err(Refusal::Throttled(Reason::Function)),
+        Err(NoLease::Limit) => return Err(Refusal::throttled(ThrottleReason::ReservedConcurrency)),
         lease => lease,
     };
     service.counters.invocation_started();
     let (head, response) = oneshot::channel();
     let detached = ask.invocation_type == InvocationType::Event;
+    let late_refusal = faults.as_mut().and_then(|faults| faults.late_refusal.take());
     let relay = Relay {
-        caller: caller(head, operation, detached, ask.log_tail, service),
+        caller: match late_refusal {
+            Some(refusal) if !detached => Caller::Refused { head, refusal },
+            _ => caller(head, operation, detached, ask.log_tail, service),
+        },
         call: Call {
             request_id: request_id.into(),
             arn: service.arn(name),
@@ -139,6 +209,7 @@ fn start(
         },
         function: Arc::clone(&offer.function),
         limits: Arc::clone(&service.limits),
+        faults: faults.and_then(|faults| faults.course.take()),
         running,
     };
     service.spawn(async move {

@@ -11,6 +11,8 @@ mod refusal;
 
 mod service;
 
+mod fault;
+
 mod pool;
 
 mod relay;
@@ -42,6 +44,9 @@ mod error;
 mod local_lambda;
 
 pub use error::{Error, ErrorKind};
+pub use fault::{
+    Asked, Closing, FAULT_FORMS, Fault, FaultRule, FrameNumber, Place, SELECTION_FORMS,
+};
 pub use function::{Function, MEMORY_DEFAULT_MB, TIMEOUT_DEFAULT};
 pub use limits::{
     ACCOUNT_CONCURRENCY, BUFFERED_RESPONSE_BYTES, BURST_BYTES, CLIENT_CONTEXT_BYTES, INIT_TIMEOUT,
@@ -49,6 +54,7 @@ pub use limits::{
 };
 pub use local_lambda::{Builder, LocalLambda, REGION_DEFAULT};
 pub use log_tail::{EachLine, Logs};
+pub use refusal::ThrottleReason;
 pub use stats::Stats;
 
 #[cfg(doctest)]

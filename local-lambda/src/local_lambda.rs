@@ -4,6 +4,8 @@
 use crate::connection;
 use crate::environment::Surroundings;
 use crate::error::{Error, ErrorKind};
+use crate::fault::book::Choice;
+use crate::fault::{Asked, Fault, FaultRule};
 use crate::function::Function;
 use crate::invoke_api;
 use crate::limits::Limits;
@@ -33,11 +35,12 @@ pub struct LocalLambda {
 }
 
 /// A service that is not started yet.
-#[derive(Debug)]
 #[must_use]
 pub struct Builder {
     address: SocketAddr,
     functions: Vec<Function>,
+    faults: Vec<FaultRule>,
+    choice: Option<Choice>,
     limits: Limits,
     logs: Logs,
     region: String,
@@ -49,6 +52,8 @@ impl LocalLambda {
         Builder {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             functions: Vec::new(),
+            faults: Vec::new(),
+            choice: None,
             limits: Limits::aws(),
             logs: Logs::default(),
             region: REGION_DEFAULT.into(),
@@ -68,6 +73,29 @@ impl LocalLambda {
     /// What the service has done and is doing.
     pub fn stats(&self) -> Stats {
         self.service.counters.stats()
+    }
+
+    /// Lets something go wrong with invocations to come, on top of what is set. Its rule counts from
+    /// now.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Fault`] if it is for a function that is not there.
+    pub fn add_fault(&self, rule: impl Into<FaultRule>) -> Result<(), Error> {
+        self.service.add_fault(rule.into())
+    }
+
+    /// Lets a closure say what goes wrong with each invocation to come, on top of the faults that are
+    /// set, in place of an earlier closure. It is called where invocations start, so it must not
+    /// block.
+    pub fn choose_faults(&self, choice: impl Fn(&Asked<'_>) -> Vec<Fault> + Send + Sync + 'static) {
+        self.service.faults.choose(Arc::new(choice));
+    }
+
+    /// Lets nothing go wrong with invocations to come: no fault and no closure is set any more. Those
+    /// under way keep their faults.
+    pub fn clear_faults(&self) {
+        self.service.faults.clear();
     }
 
     /// Ends the service: no call is answered any more, and every process is gone when this returns.
@@ -99,6 +127,18 @@ impl fmt::Debug for LocalLambda {
     }
 }
 
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("address", &self.address)
+            .field("functions", &self.functions)
+            .field("faults", &self.faults)
+            .field("limits", &self.limits)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Builder {
     /// Where to listen for callers. 127.0.0.1 and a free port by default.
     pub fn listen(mut self, address: SocketAddr) -> Self {
@@ -109,6 +149,22 @@ impl Builder {
     /// Offers a function.
     pub fn function(mut self, function: Function) -> Self {
         self.functions.push(function);
+        self
+    }
+
+    /// Lets something go wrong with invocations. Several add up.
+    pub fn fault(mut self, rule: impl Into<FaultRule>) -> Self {
+        self.faults.push(rule.into());
+        self
+    }
+
+    /// Lets a closure say what goes wrong with each invocation, on top of the faults that are set. It
+    /// is called where invocations start, so it must not block.
+    pub fn choose_faults(
+        mut self,
+        choice: impl Fn(&Asked<'_>) -> Vec<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        self.choice = Some(Arc::new(choice));
         self
     }
 
@@ -135,8 +191,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Function`] if a function cannot be offered as described, [`ErrorKind::Listen`] if
-    /// the address cannot be bound.
+    /// [`ErrorKind::Function`] if a function cannot be offered as described, [`ErrorKind::Fault`] if a
+    /// fault is for a function that is not there, [`ErrorKind::Listen`] if the address cannot be bound.
     ///
     /// # Cancel safety
     ///
@@ -149,6 +205,12 @@ impl Builder {
             counters: Arc::new(Counters::default()),
         };
         let service = Arc::new(Service::new(self.functions, self.limits, surroundings)?);
+        for rule in self.faults {
+            service.add_fault(rule)?;
+        }
+        if let Some(choice) = self.choice {
+            service.faults.choose(choice);
+        }
         let listener = connection::listen(self.address).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let door = tokio::spawn(accept(listener, Arc::clone(&service)));
@@ -164,8 +226,8 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let service = Arc::clone(&service);
-                    connections.spawn(connection::serve(stream, move |request| {
-                        invoke_api::answer(Arc::clone(&service), request)
+                    connections.spawn(connection::serve(stream, move |request, cut| {
+                        invoke_api::answer(Arc::clone(&service), request, cut.clone())
                     }));
                 }
                 Err(err) => {

@@ -3,21 +3,22 @@
 
 pub(crate) mod caller;
 
+use crate::fault::injection::{CourseFaults, Crash};
 use crate::function::Function;
-use crate::invocation::{ANSWERS_AHEAD, Answer, Ending, Invocation, Verdict};
+use crate::invocation::{ANSWERS_AHEAD, Answer, Ending, Failure, Invocation, Verdict};
 use crate::limits::Limits;
 use crate::log_tail::Report;
 use crate::pool::{Lease, NoLease};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Refusal, ThrottleReason};
 use crate::stats::Running;
 use bytes::Bytes;
-use caller::Caller;
+use caller::{Caller, TooLarge};
 use http::HeaderValue;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// What stands for "never" where a limit is off: a day.
 const NO_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -38,6 +39,8 @@ pub(crate) struct Relay {
     pub(crate) function: Arc<Function>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) caller: Caller,
+    /// What is to go wrong, if anything is.
+    pub(crate) faults: Option<Box<CourseFaults>>,
     /// Counts the invocation as running until the function is done with it.
     pub(crate) running: Running,
 }
@@ -55,6 +58,9 @@ impl Relay {
     /// Runs the invocation to its end. The service owns this future, not the caller's connection: an
     /// invocation runs on when its caller is gone.
     pub(crate) async fn run(mut self, mut lease: Lease) {
+        if let Some(cold) = self.faults.as_ref().and_then(|faults| faults.cold) {
+            sleep(cold).await;
+        }
         let course = loop {
             let course = self.attempt(&lease).await;
             // A warm environment may have died before it saw the invocation, which is no fault of
@@ -75,7 +81,9 @@ impl Relay {
     pub(crate) async fn run_nowhere(self, none: NoLease) {
         drop(self.running);
         match none {
-            NoLease::Limit => self.caller.refuse(Refusal::Throttled(Reason::Function)),
+            NoLease::Limit => {
+                self.caller.refuse(Refusal::throttled(ThrottleReason::ReservedConcurrency))
+            }
             NoLease::NotStarted(err) => {
                 let failure = Ending::NotStarted {
                     program: self.function.program.clone(),
@@ -106,7 +114,7 @@ impl Relay {
         let deadline = taken_at + self.timeout();
         let ending = match timeout_at(deadline, self.follow(lease, &mut coming)).await {
             Ok(ending) => ending,
-            Err(_) => Ending::TimedOut(self.function.timeout),
+            Err(_) => Ending::TimedOut(self.timeout()),
         };
         let unfinished = matches!(ending, Ending::TooLarge { .. }).then_some(coming);
         Course { ending, taken_at: Some(taken_at), unfinished }
@@ -114,15 +122,26 @@ impl Relay {
 
     /// Passes answers on until there is an ending.
     async fn follow(&mut self, lease: &Lease, answers: &mut mpsc::Receiver<Answer>) -> Ending {
+        if let Some(Crash::AtOnce) = self.crash() {
+            return crash(lease, answers).await;
+        }
         while let Some(answer) = answers.recv().await {
             match answer {
                 Answer::Taken(_) => {}
-                Answer::Begin => self.caller.begin(),
-                Answer::Data(data) => {
-                    if let Err(overflow) = self.caller.data(data).await {
-                        return Ending::TooLarge { limit: overflow.limit };
+                Answer::Begin => {
+                    self.caller.begin();
+                    if let Some(Crash::After(0)) = self.crash() {
+                        return crash(lease, answers).await;
                     }
                 }
+                Answer::Data(data) => match self.pass(data).await {
+                    Err(overflow) => return Ending::TooLarge { limit: overflow.limit },
+                    Ok(()) => {
+                        if let Some(Crash::After(0)) = self.crash() {
+                            return crash(lease, answers).await;
+                        }
+                    }
+                },
                 Answer::End { ending, verdict } => {
                     // The runtime may have left already.
                     let _ = verdict.send(Verdict::Accepted);
@@ -130,10 +149,30 @@ impl Relay {
                 }
             }
         }
-        match lease.environment.exit_soon().await {
-            Some(status) => Ending::Exited(status),
-            None => Ending::Truncated,
+        cut_off(lease).await
+    }
+
+    /// Passes bytes on, as faults want them.
+    async fn pass(&mut self, mut data: Bytes) -> Result<(), TooLarge> {
+        let Some(faults) = &mut self.faults else { return self.caller.data(data).await };
+        if let Some(Crash::After(left)) = &mut faults.crash {
+            data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= data.len() as u64;
         }
+        let Some(payload) = faults.payload.as_mut().filter(|_| self.caller.listens()) else {
+            return self.caller.data(data).await;
+        };
+        payload.push(data);
+        while self.caller.listens()
+            && let Some(piece) = payload.next()
+        {
+            self.caller.data(piece).await?;
+        }
+        Ok(())
+    }
+
+    fn crash(&self) -> Option<Crash> {
+        self.faults.as_ref()?.crash
     }
 
     /// Tells the caller how it ended, and settles what the environment may do next.
@@ -152,7 +191,7 @@ impl Relay {
         let report = self.report(&lease, &ending, taken_at);
         let log_tail = lease.environment.log.end(request_id, &report).await;
         let failure = ending.failure(request_id);
-        let running = self.running;
+        let Self { caller, faults, running, .. } = self;
         if let (Some(answers), Ending::TooLarge { limit }) = (unfinished, &ending) {
             // The caller learns it now; the function is heard out, because the service cancels none.
             let hear_out = async {
@@ -161,7 +200,7 @@ impl Relay {
                 }
                 drop(running);
             };
-            tokio::join!(self.caller.end(failure, log_tail), hear_out);
+            tokio::join!(tell(caller, faults, failure, log_tail), hear_out);
             return;
         }
         // First the place, then the news: whoever invokes again on the news finds the place free.
@@ -171,7 +210,7 @@ impl Relay {
             drop(lease);
         }
         drop(running);
-        self.caller.end(failure, log_tail).await;
+        tell(caller, faults, failure, log_tail).await;
     }
 
     fn invocation(&self, answers: mpsc::Sender<Answer>) -> Invocation {
@@ -203,7 +242,48 @@ impl Relay {
     }
 
     fn timeout(&self) -> Duration {
+        if let Some(asked) = self.faults.as_ref().and_then(|faults| faults.timeout) {
+            return asked;
+        }
         if self.limits.timeout { self.function.timeout } else { NO_TIMEOUT }
+    }
+}
+
+/// Tells the caller how it ended, after what faults add to the payload.
+async fn tell(
+    mut caller: Caller,
+    faults: Option<Box<CourseFaults>>,
+    mut failure: Option<Failure>,
+    log_tail: Bytes,
+) {
+    if let Some(mut payload) = faults.and_then(|faults| faults.payload) {
+        caller.begin();
+        if payload.finish(failure.is_none()) {
+            failure = None;
+        }
+        while caller.listens()
+            && let Some(piece) = payload.next()
+        {
+            if caller.data(piece).await.is_err() {
+                break; // the limit holds for faults too
+            }
+        }
+    }
+    caller.end(failure, log_tail).await;
+}
+
+/// Kills the process as a fault wants it. What it says while it dies is not passed on.
+async fn crash(lease: &Lease, answers: &mut mpsc::Receiver<Answer>) -> Ending {
+    lease.environment.kill();
+    while answers.recv().await.is_some() {}
+    cut_off(lease).await
+}
+
+/// Why the answers ended without an end.
+async fn cut_off(lease: &Lease) -> Ending {
+    match lease.environment.exit_soon().await {
+        Some(status) => Ending::Exited(status),
+        None => Ending::Truncated,
     }
 }
 

@@ -3,6 +3,8 @@
 
 use crate::environment::{Environment, Surroundings};
 use crate::error::{Error, ErrorKind};
+use crate::fault::FaultRule;
+use crate::fault::book::Book;
 use crate::function::Function;
 use crate::limits::Limits;
 use crate::name::FunctionName;
@@ -21,6 +23,7 @@ const ACCOUNT: &str = "123456789012";
 pub(crate) struct Service {
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) faults: Book,
     region: String,
     offers: HashMap<String, Offer>,
     /// The invocations under way. `None` once the service has stopped: none starts after that.
@@ -57,6 +60,7 @@ impl Service {
         Ok(Self {
             limits: Arc::new(limits),
             counters: Arc::clone(&surroundings.counters),
+            faults: Book::default(),
             region: surroundings.region.clone(),
             offers,
             tasks: Mutex::new(Some(JoinSet::new())),
@@ -65,6 +69,20 @@ impl Service {
 
     pub(crate) fn offer(&self, name: &str) -> Option<&Offer> {
         self.offers.get(name)
+    }
+
+    /// Sets a fault for invocations to come.
+    pub(crate) fn add_fault(&self, rule: FaultRule) -> Result<(), Error> {
+        match rule.function() {
+            Some(name) if self.offer(name).is_none() => Err(Error::new(ErrorKind::Fault(format!(
+                "the fault {rule:?} is for a function that is not there",
+                rule = rule.to_string()
+            )))),
+            _ => {
+                self.faults.add(rule);
+                Ok(())
+            }
+        }
     }
 
     /// The refusal of a function, or of a qualifier, that is not there.

@@ -15,6 +15,8 @@ pub struct Stats {
     pub environments_started: u64,
     /// Environments whose process runs, idle or not.
     pub environments_running: usize,
+    /// Faults that were given to invocations. One whose place an answer did not reach is among them.
+    pub faults_injected: u64,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +25,7 @@ pub(crate) struct Counters {
     invocations_running: AtomicUsize,
     environments_started: AtomicU64,
     environments_running: AtomicUsize,
+    faults_injected: AtomicU64,
 }
 
 /// One running thing; it stops being counted when this is dropped.
@@ -60,12 +63,17 @@ impl Counters {
         self.environments_started.fetch_add(1, Ordering::AcqRel);
     }
 
+    pub(crate) fn faults_injected(&self, faults: usize) {
+        self.faults_injected.fetch_add(faults as u64, Ordering::AcqRel);
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             invocations_started: self.invocations_started.load(Ordering::Acquire),
             invocations_running: self.invocations_running.load(Ordering::Acquire),
             environments_started: self.environments_started.load(Ordering::Acquire),
             environments_running: self.environments_running.load(Ordering::Acquire),
+            faults_injected: self.faults_injected.load(Ordering::Acquire),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use invoker::{Checksum, Wanted};
+use local_lambda::{FAULT_FORMS, FaultRule, SELECTION_FORMS};
 
 /// Fetches streamed results of AWS Lambda functions: whole, in bounded memory, past the 6 MB and
 /// the 2 MB/s of a single answer.
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     /// Tell what a function has to give, with one invocation that gives one byte.
     Inspect(Inspect),
     /// Run the Lambda service on loopback, in the foreground.
-    #[command(after_help = LOCAL_EXAMPLES)]
+    #[command(after_help = LOCAL_EXAMPLES, after_long_help = local_faults())]
     Local(Local),
     /// The function behind `local:`; its environment says what it serves.
     #[command(name = FUNCTION_COMMAND, hide = true)]
@@ -70,7 +71,24 @@ Examples:
 const LOCAL_EXAMPLES: &str = "\
 Examples:
   invoker local --function 'rows=target/release/examples/sqlite_rows'
-  invoker get --endpoint-url http://127.0.0.1:PORT rows -o rows.ndjson";
+  invoker get --endpoint-url http://127.0.0.1:PORT rows -o rows.ndjson
+  invoker local --function 'rows=...' --fault cut=100000:reset,every=5 --fault throttle,times=3
+
+`invoker help local` lists the faults.";
+
+/// The examples, and what `--fault` takes.
+fn local_faults() -> String {
+    let list = |forms: &[(&str, &str)]| -> String {
+        forms.iter().map(|(form, words)| format!("  {form:<42}{words}\n")).collect()
+    };
+    let (faults, conditions) = (list(&FAULT_FORMS), list(&SELECTION_FORMS));
+    let examples = LOCAL_EXAMPLES.split("\n\n").next().unwrap_or_default();
+    format!(
+        "{examples}\n\nFaults:\n{faults}\nConditions:\n{conditions}\n\
+         A PLACE is head, N (bytes of the body), frame.FRAME or frame.FRAME+N; a FRAME is a number \
+         from 1, or last.\ndocs/local-faults.md has the rest."
+    )
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Get {
@@ -280,6 +298,9 @@ pub(crate) struct Local {
     /// The most environments of one function at once
     #[arg(long, value_name = "N", default_value = "1000", value_parser = count)]
     pub(crate) concurrency: usize,
+    /// What goes wrong, and with which invocations: FAULT[,CONDITION...] (repeat for more)
+    #[arg(long = "fault", value_name = "SPEC", value_parser = fault)]
+    pub(crate) faults: Vec<FaultRule>,
     /// Leave out what the functions write to stdout and stderr
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -378,6 +399,10 @@ fn named_command(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("a function is NAME=COMMAND, such as rows=target/release/rows".into()),
     }
+}
+
+fn fault(text: &str) -> Result<FaultRule, String> {
+    text.parse().map_err(|error: local_lambda::Error| error.to_string())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

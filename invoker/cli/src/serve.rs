@@ -24,6 +24,9 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
             .concurrency(arguments.concurrency);
         builder = builder.function(function);
     }
+    for rule in arguments.faults {
+        builder = builder.fault(rule);
+    }
     let listen = arguments.listen;
     let local = builder.start().await.map_err(|error| match error.kind() {
         ErrorKind::Listen => {

@@ -122,6 +122,36 @@ fn a_function_that_has_no_capacity_left_is_waited_for() {
     assert!(throttles > 0, "four segments at once, one environment, and no throttle");
 }
 
+#[test]
+fn a_result_is_whole_through_faults() {
+    let home = Home::new();
+    // One failure each, so that no segment meets more than it may.
+    let faults = "--fault cut=100000:reset,on=3 --fault crc=2,on=5 --fault throttle,on=7";
+    let local = home.local(&format!("-q {faults}"), &[("made", ready_function("pattern"))]);
+    let rest = "made 20MiB --segment-size 1MiB -o out --report report.json -q";
+    local.invoker(&home, "get", rest).run().succeeded();
+    assert!(home.read("out") == pattern(0..20 * MIB));
+    let report = home.json("report.json");
+    assert_eq!((&report["retries"], &report["throttles"]), (&2.into(), &1.into()), "{report}");
+}
+
+#[test]
+fn faults_are_listed_and_mistakes_in_them_are_named() {
+    let home = Home::new();
+    let help = home.run("help local").succeeded();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for word in ["cut=PLACE[:end|close|reset]", "trailer-text=BYTE", "times=N", "local-faults.md"] {
+        assert!(help.contains(word), "no {word} in {help}");
+    }
+    let local = "local --function f=true --fault";
+    let wrong = home.run(&format!("{local} cot=5"));
+    assert_eq!(wrong.code, Some(2));
+    let words = "there is no fault \"cot\"; known are cut, stall, drip";
+    assert!(wrong.stderr.contains(words), "{}", wrong.stderr);
+    let words = ["\"no-head,of=g\"", "a function that is not there"];
+    home.run(&format!("{local} no-head,of=g")).failed(2, &words);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_ends_by_a_signal_and_says_nothing_more() {

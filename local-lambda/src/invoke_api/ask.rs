@@ -53,6 +53,15 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// The range that the caller asks for beside the payload: `custom.range` of the client context.
+    pub(crate) fn range(&self) -> Option<String> {
+        let context: serde_json::Value =
+            serde_json::from_slice(self.client_context.as_ref()?.as_bytes()).ok()?;
+        context["custom"]["range"].as_str().map(Into::into)
+    }
+}
+
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refusal> {
     headers.get(name).map(|value| value.to_str().map_err(|_| constraint(name))).transpose()
 }

@@ -3,7 +3,7 @@
 //! nothing.
 
 use crate::answer::{AnswerBody, frames, whole};
-use crate::frames::{InvokeComplete, invoke_complete, payload_chunk};
+use crate::frames::{Encoded, InvokeComplete, invoke_complete, payload_chunk};
 use crate::invocation::Failure;
 use crate::limits::Limits;
 use crate::pace::{Bucket, PIECE_BYTES};
@@ -30,6 +30,8 @@ pub(crate) enum Caller {
     Streamed(Streamed),
     /// Of `Invoke`.
     Buffered(Buffered),
+    /// One who is refused when the function has come to its end.
+    Refused { head: HeadSender, refusal: Refusal },
     /// Of `Invoke` with the type `Event`, who was answered already.
     Nobody,
 }
@@ -48,7 +50,16 @@ impl Caller {
         match self {
             Self::Streamed(streamed) => streamed.data(data).await,
             Self::Buffered(buffered) => buffered.data(&data),
-            Self::Nobody => Ok(()),
+            Self::Refused { .. } | Self::Nobody => Ok(()),
+        }
+    }
+
+    /// Whether bytes that are passed on may still reach somebody.
+    pub(crate) fn listens(&self) -> bool {
+        match self {
+            Self::Streamed(streamed) => !streamed.frames.is_closed(),
+            Self::Buffered(_) => true,
+            Self::Refused { .. } | Self::Nobody => false,
         }
     }
 
@@ -57,6 +68,7 @@ impl Caller {
         match self {
             Self::Streamed(streamed) => streamed.end(failure, &log_tail).await,
             Self::Buffered(buffered) => buffered.end(failure, &log_tail),
+            Self::Refused { head, refusal } => drop(head.send(refusal.into_response())),
             Self::Nobody => {}
         }
     }
@@ -66,6 +78,7 @@ impl Caller {
         let head = match self {
             Self::Streamed(streamed) => streamed.head,
             Self::Buffered(buffered) => Some(buffered.head),
+            Self::Refused { head, .. } => Some(head),
             Self::Nobody => None,
         };
         if let Some(head) = head {
@@ -80,7 +93,7 @@ pub(crate) struct Streamed {
     /// Until the head is sent.
     head: Option<HeadSender>,
     body: Option<AnswerBody>,
-    frames: mpsc::Sender<Result<Bytes, Error>>,
+    frames: mpsc::Sender<Result<Encoded, Error>>,
     bucket: Option<Bucket>,
     sent_bytes: u64,
     limit_bytes: Option<u64>,

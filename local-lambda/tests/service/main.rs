@@ -16,3 +16,15 @@ mod refusals;
 mod environments;
 
 mod pace;
+
+mod wire;
+
+mod faults_wire;
+
+mod faults_frames;
+
+mod faults_payload;
+
+mod faults_course;
+
+mod faults_rules;
