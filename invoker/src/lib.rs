@@ -28,6 +28,10 @@ mod segment;
 
 mod download;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use body::ResponseStream;
 pub use client::Invoker;
 pub use description::Description;
