@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Cuts, pieces, split};
+use super::{pieces, split};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, HeaderValue, Headers, Limits};
 
 /// Small, so that a short input reaches them.
@@ -158,6 +158,7 @@ fn headers_len(headers: &Headers) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::Cuts;
     use aws_smithy_types::DateTime;
     use aws_smithy_types::event_stream as official;
     use proptest::prelude::*;

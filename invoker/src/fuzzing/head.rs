@@ -85,7 +85,7 @@ fn by_a_json_parser(payload: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fuzzing::CUTS_LEN;
+    use crate::fuzzing::Cuts;
     use proptest::prelude::*;
 
     /// What heads are made of, and bodies that look like them.
@@ -110,7 +110,7 @@ mod tests {
         "body",
     ];
 
-    fn checked(cuts: [u8; CUTS_LEN], payload: &[u8]) {
+    fn checked(cuts: Cuts, payload: &[u8]) {
         head(&[&cuts, payload].concat());
     }
 
@@ -118,7 +118,7 @@ mod tests {
         #[test]
         fn any_split_of_a_payload_gives_the_same_head(
             fragments in prop::collection::vec(prop::sample::select(&FRAGMENTS[..]), 0..24),
-            cuts in any::<[u8; CUTS_LEN]>(),
+            cuts in any::<Cuts>(),
         ) {
             checked(cuts, fragments.concat().as_bytes());
         }
@@ -128,7 +128,7 @@ mod tests {
             status in 100u16..1000,
             headers in prop::collection::btree_map("[a-zA-Z-]{1,12}", "\\PC{0,12}", 0..5),
             body in prop::collection::vec(any::<u8>(), 0..40),
-            cuts in any::<[u8; CUTS_LEN]>(),
+            cuts in any::<Cuts>(),
         ) {
             let json = serde_json::json!({"statusCode": status, "headers": headers}).to_string();
             let payload = Bytes::from([json.as_bytes(), &SEPARATOR, &body].concat());
