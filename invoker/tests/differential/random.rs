@@ -101,7 +101,7 @@ fn message(random: &mut Random) -> Message {
 fn value(random: &mut Random) -> HeaderValue {
     let number = random.next();
     match random.below(9) {
-        0 => HeaderValue::Bool(number % 2 == 0),
+        0 => HeaderValue::Bool(number.is_multiple_of(2)),
         1 => HeaderValue::Byte(number as i8),
         2 => HeaderValue::Int16(number as i16),
         3 => HeaderValue::Int32(number as i32),

@@ -206,7 +206,7 @@ async fn connection(
     let _ = write_answer(&mut socket, answer).await;
 }
 
-async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
+pub(crate) async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
     let mut received = Vec::new();
     let head_len = loop {
         if let Some(at) = received.windows(4).position(|four| four == b"\r\n\r\n") {
