@@ -6,7 +6,7 @@ use super::{pieces, split};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, HeaderValue, Headers, Limits};
 
 /// Small, so that a short input reaches them.
-const LIMITS: Limits = Limits { headers: 200, payload: 600 };
+const LIMITS: Limits = Limits { headers: 200, payload: 250 };
 
 /// Two lengths, their checksum, and the checksum of all.
 const PRELUDE_LEN: usize = 12;
