@@ -11,15 +11,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::error::{Error, ErrorKind};
 
 /// What stands between the JSON of a head and the body.
-const SEPARATOR: [u8; 8] = [0; 8];
+pub(crate) const SEPARATOR: [u8; 8] = [0; 8];
 
 /// The longest head that is read, in bytes. API Gateway wants the separator within the first 16 KiB
 /// (its developer guide, "response streaming"); direct calls know no limit, so leave some room.
-const HEAD_LIMIT: usize = 64 * 1024;
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 
 /// The keys that a head may begin with. Source: the HTTP integration response format of the Lambda
 /// and API Gateway developer guides.
-const KEYS: [&[u8]; 4] = [b"statusCode", b"headers", b"multiValueHeaders", b"cookies"];
+pub(crate) const KEYS: [&[u8]; 4] = [b"statusCode", b"headers", b"multiValueHeaders", b"cookies"];
 
 /// What a function promises before its body.
 #[derive(Clone, PartialEq, Eq)]

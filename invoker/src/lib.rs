@@ -29,6 +29,10 @@ mod segment;
 
 mod download;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use body::ResponseStream;
 pub use checksum::Checksum;
 pub use client::Invoker;

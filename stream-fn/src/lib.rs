@@ -26,6 +26,10 @@ mod body;
 
 mod runtime_api;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 use runtime_api::environment::Environment;
 use std::future::Future;
 use std::sync::Arc;

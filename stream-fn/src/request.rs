@@ -163,8 +163,9 @@ impl Request {
     fn beside(&self, name: &str) -> Option<&str> {
         self.client_context()
             .and_then(|custom| {
-                let same = |key: &&String| key.eq_ignore_ascii_case(name);
-                custom.keys().find(same).and_then(|key| custom.get(key))
+                // A map has no order of its own: of other spellings the same one counts each time.
+                let spelled = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(name);
+                custom.get(name).or_else(|| Some(custom.iter().filter(spelled).min()?.1))
             })
             .map(String::as_str)
             .or_else(|| self.event.headers.get(name).and_then(|value| value.to_str().ok()))
@@ -228,6 +229,23 @@ mod tests {
         let both = request(event, Some(r#"{"custom":{"Range":"bytes=1-2"}}"#));
         assert_eq!(both.range(), Some(RangeAsk::Bounded { first: 1, last: 2 }));
         assert_eq!(both.if_none_match(), Some("\"x\""));
+    }
+
+    #[test]
+    fn of_several_spellings_the_same_one_counts_each_time() {
+        for _ in 0..20 {
+            let context =
+                r#"{"custom":{"RANGE":"bytes=1-","Range":"bytes=2-","rangE":"bytes=3-"}}"#;
+            let from = |request: Request| request.range();
+            assert_eq!(from(request(json!({}), Some(context))), Some(RangeAsk::From { first: 1 }));
+            let context = r#"{"custom":{"RANGE":"bytes=1-","range":"bytes=2-"}}"#;
+            assert_eq!(from(request(json!({}), Some(context))), Some(RangeAsk::From { first: 2 }));
+            let event = json!({
+                "rawPath": "/a", "requestContext": {"http": {"method": "GET"}},
+                "headers": {"range": "bytes=3-", "RANGE": "bytes=1-", "Range": "bytes=2-"},
+            });
+            assert_eq!(from(request(event, None)), Some(RangeAsk::From { first: 1 }));
+        }
     }
 
     #[test]

@@ -135,9 +135,9 @@ impl Decoder {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes the next bytes of the stream.
+    /// Takes the next bytes of the stream. After a defect they are let go: nothing will be decoded.
     pub fn push(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && self.failed.is_none() {
             self.held.push(bytes);
         }
     }
@@ -151,7 +151,16 @@ impl Decoder {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.decode_frame().inspect_err(|error| self.failed = Some(*error))
+        self.decode_frame().inspect_err(|error| {
+            self.failed = Some(*error);
+            self.held = Held::default();
+        })
+    }
+
+    /// Bytes pushed and not yet decoded.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held_len(&self) -> usize {
+        self.held.len
     }
 
     /// Says whether the stream may end here: it may not inside a frame, nor after a defect.

@@ -260,7 +260,7 @@ async fn connection(
     wire.open.fetch_sub(1, Ordering::AcqRel);
 }
 
-async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
+pub(crate) async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
     let mut received = Vec::new();
     let head_len = loop {
         if let Some(at) = received.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub(super) struct Event {
     pub(super) body: Option<Bytes>,
 }
 
+/// In order, so that of names which differ in case alone the same one counts each time.
+type SingleHeaders = BTreeMap<String, Option<String>>;
+type MultiHeaders = BTreeMap<String, Option<Vec<String>>>;
+
 /// Both forms of event at once; which one it is shows in what is there.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,8 +45,8 @@ struct Wire {
     raw_path: Option<String>,
     path: Option<String>,
     http_method: Option<String>,
-    headers: Option<HashMap<String, Option<String>>>,
-    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
+    headers: Option<SingleHeaders>,
+    multi_value_headers: Option<MultiHeaders>,
     query_string_parameters: Option<HashMap<String, Option<String>>>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
@@ -115,10 +119,7 @@ fn after_stage(path: &str, stage: &str) -> Option<String> {
 }
 
 /// A name in both maps is taken from the one that has all its values.
-fn headers(
-    single: Option<HashMap<String, Option<String>>>,
-    multiple: Option<HashMap<String, Option<Vec<String>>>>,
-) -> HeaderMap {
+fn headers(single: Option<SingleHeaders>, multiple: Option<MultiHeaders>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, values) in multiple.unwrap_or_default() {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };

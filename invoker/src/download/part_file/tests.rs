@@ -156,7 +156,7 @@ fn what_is_somebody_elses_is_refused_and_stays() {
     let error = part.left(&question).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::CannotResume);
     drop(part);
-    assert_eq!(there(&target), [0..10]);
+    assert_eq!(there(&target), vec![0..10]);
 
     std::fs::write(&journal, "a shopping list").unwrap();
     assert_eq!(*left(&target).unwrap_err().kind(), ErrorKind::CannotResume);
