@@ -106,7 +106,7 @@ impl FileWriter {
         let (desk, mut waiting) = mpsc::channel::<Work>(WAITING_PIECES);
         let thread = tokio::task::spawn_blocking(move || {
             while let Some(work) = waiting.blocking_recv() {
-                work.done(&mut part)?;
+                work.done(&mut part).map_err(|error| error.with_unfinished(part.pause()))?;
             }
             Ok(part)
         });
