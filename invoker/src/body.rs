@@ -37,6 +37,8 @@ pub struct ResponseStream {
     first: Bytes,
     /// What the head promised, in bytes.
     promised: Option<u64>,
+    /// The length, in bytes, that a body without a promise must not have.
+    doubtful: Option<u64>,
     delivered: u64,
     recent: trailer_text::Recent,
     ended: bool,
@@ -78,6 +80,7 @@ impl ResponseStream {
             head,
             first,
             promised,
+            doubtful: None,
             delivered: 0,
             recent: trailer_text::Recent::default(),
             ended: false,
@@ -182,8 +185,22 @@ impl ResponseStream {
         Ok(bytes)
     }
 
+    /// A range of `len` bytes was asked. A body of that very length, without a head that says so,
+    /// may be the whole result or that part of it: nobody can tell.
+    pub(crate) fn doubt(&mut self, len: u64) {
+        self.doubtful = Some(len).filter(|_| self.head.is_none());
+    }
+
     fn check_end(&self) -> Result<(), Error> {
         match self.promised {
+            None if self.doubtful == Some(self.delivered) => {
+                let message = format!(
+                    "the answer has no head, and is exactly as long as the {} bytes that were \
+                     asked first: it may be all or only a part; fetch it without segments",
+                    self.delivered
+                );
+                Err(Error::new(ErrorKind::Inconsistent, message))
+            }
             Some(promised) if promised == self.delivered => Ok(()),
             Some(promised) => Err(self.recent.at_end().unwrap_or_else(|| {
                 let message = format!(

@@ -44,16 +44,17 @@ pub(super) async fn discover(
     segment_size: u64,
 ) -> Result<Found, Error> {
     // A suffix has no offset before the size is known: ask for its last byte, then plan.
-    let header = match wanted.start() {
-        Some(start) => byte_range::header(&(start..first_end(wanted, start, segment_size))),
-        None => "bytes=-1".to_owned(),
-    };
+    let asked = wanted.start().map(|start| start..first_end(wanted, start, segment_size));
+    let header = asked.as_ref().map_or("bytes=-1".to_owned(), byte_range::header);
     let invocation = asking.invocation.clone().custom("range", header);
-    let answer = match asking.call(&invocation).await {
+    let mut answer = match asking.call(&invocation).await {
         Ok(answer) => answer,
         Err(error) => return empty_or_error(asking, wanted, error).await,
     };
     let Some(head) = answer.head().cloned() else {
+        if let Some(asked) = asked {
+            answer.doubt(asked.end - asked.start);
+        }
         return plain(answer, wanted);
     };
     let part = head.header("content-range").and_then(ContentRange::parse);
