@@ -34,6 +34,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::body::ResponseStream;
 use crate::checksum::{Checksum, Sum};
@@ -43,7 +44,8 @@ use crate::description::Description;
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::piece::Version;
-use crate::progress::{InFlight, Progress, Snapshot};
+use crate::progress::{self, Progress, Snapshot};
+use crate::segment::pace::Pace;
 use crate::segment::retry::{self, Class, Policy};
 use crate::segment::{Asking, Segment};
 use check::Check;
@@ -59,12 +61,16 @@ pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
 /// bandwidth").
 pub const DEFAULT_SEGMENT_SIZE: u64 = 5 * 1024 * 1024;
 
-/// Segments in flight. A thirtieth of the 1,000 concurrent executions that an account has at first,
+/// Segments in flight at most. A thirtieth of the 1,000 concurrent executions that an account has at first,
 /// for they are shared by all its functions.
 pub const DEFAULT_IN_FLIGHT: usize = 32;
 
 /// Bytes held for a reader who wants them in order: twelve segments of the default size.
 pub const DEFAULT_MEMORY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// No more segments are ever in flight: beyond the quota of any account that was heard of, and what a
+/// queue can hold.
+const IN_FLIGHT_LIMIT: usize = 100_000;
 
 /// A fetch of one result, to be configured and then started.
 ///
@@ -94,9 +100,16 @@ pub struct Download {
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     segment_size: u64,
-    in_flight: usize,
+    in_flight: InFlight,
     memory_limit: usize,
     expected: Option<Checksum>,
+}
+
+/// How many segments at once.
+#[derive(Clone, Copy, Debug)]
+enum InFlight {
+    Fixed(usize),
+    Growing(usize),
 }
 
 impl Invoker {
@@ -115,7 +128,7 @@ impl Invoker {
             segmented: true,
             settings: Settings {
                 segment_size: DEFAULT_SEGMENT_SIZE,
-                in_flight: DEFAULT_IN_FLIGHT,
+                in_flight: InFlight::Growing(DEFAULT_IN_FLIGHT),
                 memory_limit: DEFAULT_MEMORY_LIMIT,
                 expected: None,
             },
@@ -142,10 +155,18 @@ impl Download {
         self
     }
 
-    /// The most segments in flight at once, at least 1; [`DEFAULT_IN_FLIGHT`] if this is not
-    /// called.
+    /// The most segments in flight at once, at least 1; [`DEFAULT_IN_FLIGHT`] if neither this nor
+    /// [`in_flight`](Self::in_flight) is called. A download begins with eight, and takes more for as
+    /// long as that brings more; it takes fewer as soon as the service throttles it.
+    pub fn max_in_flight(mut self, segments: usize) -> Self {
+        self.settings.in_flight = InFlight::Growing(segments.clamp(1, IN_FLIGHT_LIMIT));
+        self
+    }
+
+    /// So many segments in flight at once, at least 1, from the beginning on and whatever comes of
+    /// it.
     pub fn in_flight(mut self, segments: usize) -> Self {
-        self.settings.in_flight = segments.clamp(1, Semaphore::MAX_PERMITS);
+        self.settings.in_flight = InFlight::Fixed(segments.clamp(1, IN_FLIGHT_LIMIT));
         self
     }
 
@@ -354,7 +375,13 @@ impl Download {
     }
 
     fn asking(&self) -> Arc<Asking> {
+        let mut pace = match self.settings.in_flight {
+            InFlight::Fixed(segments) => Pace::fixed(segments),
+            InFlight::Growing(most) => Pace::growing(most),
+        };
+        pace.begin(Instant::now());
         Arc::new(Asking {
+            pace: Mutex::new(pace),
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
             policy: self.policy,
@@ -441,7 +468,7 @@ pub struct OrderedBytes {
 enum Inner {
     Plain {
         stream: ResponseStream,
-        _in_flight: InFlight,
+        _in_flight: progress::InFlight,
     },
     Direct {
         segment: Box<Segment>,

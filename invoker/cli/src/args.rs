@@ -207,9 +207,12 @@ pub(crate) struct Transfer {
     /// Bytes of one segment
     #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
     pub(crate) segment_size: u64,
-    /// The most segments at once
+    /// The most segments at once; it begins with fewer, and takes more while that brings more
     #[arg(long, value_name = "N", default_value_t = invoker::DEFAULT_IN_FLIGHT, value_parser = count)]
-    pub(crate) in_flight: usize,
+    pub(crate) max_in_flight: usize,
+    /// So many segments at once, from the beginning on
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "max_in_flight")]
+    pub(crate) in_flight: Option<usize>,
     /// One stream, as the service sends it: 2 MB/s after the first 6 MB
     #[arg(long)]
     pub(crate) no_segments: bool,

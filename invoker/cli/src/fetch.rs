@@ -200,9 +200,12 @@ async fn to_sink(download: Download, mut sink: Sink) -> Result<Report, Failure> 
 }
 
 fn configure(download: Download, transfer: &Transfer) -> Download {
+    let download = match transfer.in_flight {
+        Some(segments) => download.in_flight(segments),
+        None => download.max_in_flight(transfer.max_in_flight),
+    };
     download
         .segment_size(transfer.segment_size)
-        .in_flight(transfer.in_flight)
         .segments(!transfer.no_segments)
         .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
         .retries(transfer.retries)

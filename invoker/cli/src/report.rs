@@ -147,7 +147,7 @@ impl Failure {
                 _ => return None,
             },
             ErrorKind::Throttled { .. } => {
-                "try a smaller --in-flight, a longer --throttle-patience, or later"
+                "try a smaller --max-in-flight, a longer --throttle-patience, or later"
             }
             ErrorKind::Changed => "--restart begins again, with the new version",
             ErrorKind::CannotResume => "`invoker get --restart` begins again",
@@ -275,7 +275,7 @@ pub(crate) fn write(
         "in_flight_max": counted.in_flight_max,
         "retries": counted.retries,
         "throttles": counted.throttles,
-        "hedges": 0,
+        "hedges": counted.hedges,
         "refetched_bytes": counted.refetched_bytes,
         "resumed_bytes": counted.resumed_bytes,
         "resumable": matches!(outcome, Err(Failure::Resumable { .. })),

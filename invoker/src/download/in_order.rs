@@ -57,12 +57,11 @@ pub(super) struct InOrder {
 impl InOrder {
     pub(super) fn start(asking: Arc<Asking>, object: Object, settings: &Settings) -> Self {
         let Object { version, wanted, first, .. } = object;
-        let (queue, starting) = mpsc::channel(settings.in_flight);
+        let (queue, starting) = mpsc::channel(asking.pace().most());
         let starter = Starter {
             asking,
             version: Arc::clone(&version),
             budget: Arc::new(Semaphore::new(settings.memory_limit)),
-            in_flight: Arc::new(Semaphore::new(settings.in_flight)),
             queue,
             segments: JoinSet::new(),
         };
@@ -121,7 +120,6 @@ struct Starter {
     version: Arc<Version>,
     /// Bytes that may be held for the reader.
     budget: Arc<Semaphore>,
-    in_flight: Arc<Semaphore>,
     queue: mpsc::Sender<Started>,
     segments: JoinSet<()>,
 }
@@ -137,7 +135,6 @@ impl Starter {
             if self.start(range, None).await.is_none() {
                 return;
             }
-            while self.segments.try_join_next().is_some() {}
         }
         while self.segments.join_next().await.is_some() {}
     }
@@ -148,16 +145,16 @@ impl Starter {
         // The settings keep a segment within the budget, and the budget within a u32 of bytes.
         let permits = u32::try_from(len).ok()?;
         let memory = Arc::clone(&self.budget).acquire_many_owned(permits).await.ok()?;
-        let slot = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        while self.segments.try_join_next().is_some() {}
+        while self.segments.len() >= self.asking.pace().allowed() {
+            self.segments.join_next().await?.ok()?;
+        }
         let segment = begun.unwrap_or_else(|| {
             Segment::new(Arc::clone(&self.asking), Arc::clone(&self.version), range.clone())
         });
         // One place for each byte and one for the end: no piece is smaller than a byte.
         let (sender, arrived) = mpsc::channel(permits as usize + 1);
-        self.segments.spawn(async move {
-            fetch(segment, sender).await;
-            drop(slot);
-        });
+        self.segments.spawn(fetch(segment, sender));
         self.queue.send(Started { range, arrived, memory }).await.ok()
     }
 }

@@ -2,11 +2,14 @@
 //! pieces written at their offsets, in whatever order they arrive; what an earlier download left is
 //! not fetched again.
 
+use std::ops::Range;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
 use super::check::Check;
 use super::discovery::{Found, Object};
@@ -18,7 +21,11 @@ use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
 use crate::piece::Version;
 use crate::progress::Progress;
+use crate::segment::left::Left;
 use crate::segment::{Asking, Segment};
+
+/// How often idle slots look for a slow segment to help.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Fetches into the file `path`, until `stop` ends it.
 pub(super) async fn to_file(
@@ -169,13 +176,26 @@ async fn write_object(
     let mut object_sum = None;
     // Dropped, it ends the segments: that is how an error of one ends them all.
     let mut segments = JoinSet::new();
+    let mut running: Vec<Left> = Vec::new();
     loop {
-        while segments.len() < settings.in_flight
-            && let Some(segment) = planned.next()
-        {
+        while segments.len() < asking.pace().allowed() {
+            let segment = planned.next().or_else(|| {
+                let range = half_of_a_slow_one(asking, &mut running)?;
+                Some(Segment::new(Arc::clone(asking), Arc::clone(&version), range))
+            });
+            let Some(segment) = segment else { break };
+            running.push(segment.left());
             segments.spawn(fill(desk.clone(), Arc::clone(&version), segment));
         }
-        let Some(filled) = segments.join_next().await else { break };
+        if segments.is_empty() {
+            break;
+        }
+        let filled = match timeout(LOOK_EVERY, segments.join_next()).await {
+            Ok(None) => break,
+            Ok(Some(filled)) => filled,
+            // Slots may be idle while the last ones take their time.
+            Err(_) => continue,
+        };
         let (offset, sum, len) = filled.map_err(|error| {
             Error::new(ErrorKind::Truncated, "the task of a segment ended early").with_source(error)
         })??;
@@ -190,6 +210,13 @@ async fn write_object(
     joined.upto(wanted.end).ok_or_else(|| {
         Error::new(ErrorKind::Truncated, "not all segments of the object were written").into()
     })
+}
+
+/// Takes half of what is left from the segment that has most left, if that is worth an invocation.
+fn half_of_a_slow_one(asking: &Asking, running: &mut Vec<Left>) -> Option<Range<u64>> {
+    running.retain(|left| left.bytes() > 0);
+    let most = running.iter().max_by_key(|left| left.bytes())?;
+    most.split(&asking.pace(), Instant::now())
 }
 
 /// Writes all of `segment`; its offset, its sum and its length.
