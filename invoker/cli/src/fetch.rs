@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use invoker::{Download, Progress, Report, Unfinished};
+use invoker::{Download, MemoryBudget, Progress, Report, Unfinished};
 
-use crate::args::{Connection, Get, Resume, Transfer};
+use crate::args::{Connection, Get, Resume, SegmentSize, Transfer};
 use crate::continuing::{self, Note};
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
@@ -200,14 +200,21 @@ async fn to_sink(download: Download, mut sink: Sink) -> Result<Report, Failure> 
 }
 
 fn configure(download: Download, transfer: &Transfer) -> Download {
+    let download = match transfer.segment_size {
+        SegmentSize::Auto => download,
+        SegmentSize::Bytes(bytes) => download.segment_size(bytes),
+    };
+    let budget = match transfer.memory_limit {
+        Some(bytes) => MemoryBudget::of(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        None => MemoryBudget::of_this_process(),
+    };
     let download = match transfer.in_flight {
         Some(segments) => download.in_flight(segments),
         None => download.max_in_flight(transfer.max_in_flight),
     };
     download
-        .segment_size(transfer.segment_size)
         .segments(!transfer.no_segments)
-        .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
+        .memory_budget(&budget)
         .retries(transfer.retries)
         .throttle_patience(transfer.throttle_patience)
 }

@@ -15,7 +15,7 @@ use super::check::Check;
 use super::discovery::{Found, Object};
 use super::file_writer::{Desk, FileWriter, Work, WriterGone};
 use super::journal::{Header, Question};
-use super::{Download, Report, Settings, not_repeatable, plan};
+use super::{Download, Report, not_repeatable, plan};
 use crate::body::ResponseStream;
 use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
@@ -46,11 +46,14 @@ pub(super) async fn to_file(
     let desk = writer.desk();
     let fetched = tokio::select! {
         fetched = deadline.hold(async {
-            let (asking, found, settings) = match left {
+            let segment_size = download.segment_size_to_file();
+            let (asking, found) = match left {
                 Some(journal) => download.resume(journal),
-                None => download.discover().await?,
+                None => download.discover(segment_size).await?,
             };
-            fetch(desk, &asking, found, &settings, question).await
+            let check = Check::of(&found, &asking, download.settings.expected);
+            let sum = fetch(desk, &asking, found, segment_size, question).await?;
+            Ok(Fetched { check, sum })
         }) => fetched,
         () = stop => Err(Stopped::Failed(stopped())),
     };
@@ -108,17 +111,16 @@ struct Fetched {
     sum: u64,
 }
 
-/// Writes what was found from its first byte to its proven end.
+/// Writes what was found from its first byte to its proven end. Returns the sum of the bytes.
 async fn fetch(
     desk: Desk,
     asking: &Arc<Asking>,
     found: Found,
-    settings: &Settings,
+    segment_size: u64,
     question: Question,
-) -> Result<Fetched, Stopped> {
-    let check = Check::of(&found, asking, settings.expected);
-    let sum = match found {
-        Found::Plain(stream) => write_plain(&desk, stream, &asking.progress).await?,
+) -> Result<u64, Stopped> {
+    match found {
+        Found::Plain(stream) => write_plain(&desk, stream, &asking.progress).await,
         Found::Object(object) => {
             if !object.resumed {
                 let header = Header {
@@ -129,10 +131,9 @@ async fn fetch(
                 };
                 desk.put(Work::Begin(Box::new(header))).await?;
             }
-            write_object(&desk, asking, *object, settings).await?
+            write_object(&desk, asking, *object, segment_size).await
         }
-    };
-    Ok(Fetched { check, sum })
+    }
 }
 
 /// Returns the sum of the stream's bytes.
@@ -158,7 +159,7 @@ async fn write_object(
     desk: &Desk,
     asking: &Arc<Asking>,
     object: Object,
-    settings: &Settings,
+    segment_size: u64,
 ) -> Result<u64, Stopped> {
     let Object { version, wanted, there, first, .. } = object;
     let mut joined = Joined::from(wanted.start);
@@ -166,7 +167,6 @@ async fn write_object(
         joined.add(run.range.start, run.sum, run.len());
     }
     let begun = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
-    let segment_size = settings.segment_size;
     let rest = there
         .missing(&(begun..wanted.end))
         .into_iter()
