@@ -377,7 +377,10 @@ impl Download {
 
     fn segment_size_to_file(&self) -> u64 {
         match self.segmented {
-            true => self.settings.segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),
+            true => {
+                let limit = self.budget.limit() as u64;
+                self.settings.segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE).min(limit)
+            }
             false => u64::MAX,
         }
     }

@@ -32,6 +32,7 @@ struct Counters {
     in_flight_max: AtomicU64,
     retries: AtomicU64,
     hedges: AtomicU64,
+    splits: AtomicU64,
     throttles: AtomicU64,
     description: OnceLock<Description>,
 }
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub retries: u64,
     /// Second invocations, made because the first one of a segment was slow.
     pub hedges: u64,
+    /// Slow segments of which another invocation took half of what was left.
+    pub splits: u64,
     /// Invocations that the service had no capacity for.
     pub throttles: u64,
 }
@@ -90,6 +93,7 @@ impl Progress {
             in_flight_max: zero(),
             retries: zero(),
             hedges: zero(),
+            splits: zero(),
             throttles: zero(),
             description: OnceLock::new(),
         };
@@ -112,6 +116,7 @@ impl Progress {
             in_flight_max: counters.in_flight_max.load(Relaxed),
             retries: counters.retries.load(Relaxed),
             hedges: counters.hedges.load(Relaxed),
+            splits: counters.splits.load(Relaxed),
             throttles: counters.throttles.load(Relaxed),
         }
     }
@@ -157,6 +162,12 @@ impl Progress {
 
     pub(crate) fn retried(&self) {
         self.counters.retries.fetch_add(1, Relaxed);
+    }
+
+    /// The segment that was just started is half of another one.
+    pub(crate) fn split(&self) {
+        self.counters.segments.fetch_sub(1, Relaxed);
+        self.counters.splits.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn hedged(&self) {

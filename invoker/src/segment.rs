@@ -132,6 +132,8 @@ pub(crate) struct Segment {
     /// From the last call to the beginning of its answer.
     first_byte: Option<Duration>,
     failures: Failures,
+    /// The offset of the next byte when the last invocation failed.
+    failed_at: u64,
     /// Over the bytes handed out.
     sum: Sum,
     /// Over the bytes of a second reading, made because the first one's end was not proven.
@@ -181,6 +183,7 @@ impl Segment {
             began,
             first_byte: None,
             failures: Failures::default(),
+            failed_at: range.start,
             sum: Sum::default(),
             second_sum: None,
             _in_flight: asking.progress.start_segment(),
@@ -246,6 +249,8 @@ impl Segment {
                 }
                 Err(error) => {
                     self.reading = None;
+                    self.failures.brought(self.next - self.failed_at);
+                    self.failed_at = self.next;
                     self.asking.wait_or_give_up(error, &mut self.failures).await?;
                 }
             }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::check::Check;
 use super::discovery::{Found, Object};
-use super::file_writer::{Desk, FileWriter, Work, WriterGone, stopped};
+use super::file_writer::{Desk, FileWriter, Work, WriterGone};
 use super::journal::{Header, Question};
 use super::{Download, Report, not_repeatable, plan};
 use crate::body::ResponseStream;
@@ -33,14 +33,21 @@ pub(super) async fn to_file(
     path: &Path,
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
-    let mut stop = pin!(stop);
     let deadline = download.invoker.deadline();
+    // Why it ends before it is done.
+    let mut why = pin!(async {
+        tokio::select! {
+            biased;
+            () = stop => Error::new(ErrorKind::Stopped, "the download was stopped"),
+            late = deadline.reached() => late,
+        }
+    });
     let question = download.question();
     let forget = download.start_over;
-    let (writer, left) = FileWriter::open(path, question.clone(), forget, stop.as_mut()).await?;
+    let (writer, left) = FileWriter::open(path, question.clone(), forget, why.as_mut()).await?;
     let desk = writer.desk();
     let fetched = tokio::select! {
-        fetched = deadline.hold(async {
+        fetched = async {
             let segment_size = download.segment_size_to_file();
             let (asking, found) = match left {
                 Some(journal) => download.resume(journal),
@@ -49,8 +56,8 @@ pub(super) async fn to_file(
             let check = Check::of(&found, &asking, download.settings.expected);
             let sum = fetch(desk, &asking, found, segment_size, question).await?;
             Ok(Fetched { check, sum })
-        }) => fetched,
-        () = stop => Err(Stopped::Failed(stopped())),
+        } => fetched,
+        why = why.as_mut() => Err(Stopped::Failed(why)),
     };
     match fetched {
         Ok(Fetched { check, sum }) => {
@@ -62,7 +69,7 @@ pub(super) async fn to_file(
                     return Err(error);
                 }
             };
-            deadline.hold(writer.finish(check.sha256())).await?;
+            writer.finish(check.sha256(), why).await?;
             Ok(check.report(integrity, sum))
         }
         Err(Stopped::Failed(error)) => match writer.leave().await {
@@ -172,7 +179,9 @@ async fn write_object(
         while segments.len() < asking.pace().allowed() {
             let segment = planned.next().or_else(|| {
                 let range = half_of_a_slow_one(asking, &mut running)?;
-                Some(Segment::new(Arc::clone(asking), Arc::clone(&version), range))
+                let half = Segment::new(Arc::clone(asking), Arc::clone(&version), range);
+                asking.progress.split();
+                Some(half)
             });
             let Some(segment) = segment else { break };
             running.push(segment.left());

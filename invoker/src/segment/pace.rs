@@ -247,7 +247,7 @@ impl Pace {
     pub(crate) fn split(&self, left: Range<u64>, rate: f64) -> Option<u64> {
         let bytes = left.end - left.start;
         let takes = bytes as f64 / rate.max(f64::MIN_POSITIVE);
-        let worth = takes > (self.median()? * WORTH_SPLITTING).as_secs_f64();
+        let worth = takes > (self.median()? * WORTH_SPLITTING).max(STRAGGLER_FLOOR).as_secs_f64();
         (worth && bytes >= 2 * SPLIT_BYTES).then_some(left.start + bytes / 2)
     }
 
