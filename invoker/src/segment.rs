@@ -424,10 +424,16 @@ fn check_answer(
     }
     match head.header("etag") {
         Some(etag) if etag == version.etag => {}
-        other => {
+        Some(other) => {
             return changed(format!(
                 "the function answered with version {} of the object, not with {}",
-                other.map_or("no".into(), quotable),
+                quotable(other),
+                quotable(&version.etag)
+            ));
+        }
+        None => {
+            return changed(format!(
+                "the function answered without a version of the object, {} was begun",
                 quotable(&version.etag)
             ));
         }

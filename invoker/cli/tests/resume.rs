@@ -124,7 +124,7 @@ fn a_changed_object_is_not_spliced() {
         home.invoker(&line).envs(&CREDENTIALS).run()
     };
     let cut = ten("\"a\"", Vec::new);
-    let ran = get(&cut, "--retries 0").resumable(1, &["cannot be reached"]);
+    let ran = get(&cut, "--retries 0").resumable(1, &["broke the connection"]);
     assert!(ran.stderr.contains(&format!("--endpoint-url {}", cut.url)), "{}", ran.stderr);
     let b =
         || stream(&[chunk(&[&partial(5, 9, 10, "\"b\"")[..], b"56789"].concat()), complete("{}")]);
