@@ -79,11 +79,6 @@ impl Failure {
         }
     }
 
-    /// Whether what was begun is not there any more: then going on would end the same way.
-    fn is_change(&self) -> bool {
-        matches!(self, Self::Invoker(error) if *error.kind() == ErrorKind::Changed)
-    }
-
     fn kind_name(&self) -> String {
         match self {
             Self::Usage(_) => "Usage".into(),
@@ -192,9 +187,7 @@ pub(crate) fn failed(failure: &Failure) -> ExitCode {
         let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         say(&format!("invoker: {}{hint}", failure.message()));
     }
-    if let Failure::Resumable { command, failure } = failure
-        && !failure.is_change()
-    {
+    if let Failure::Resumable { command, .. } = failure {
         say(&format!("invoker: what came is kept; to continue: {command}"));
     }
     ExitCode::from(failure.exit_code())
