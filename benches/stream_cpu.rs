@@ -2,14 +2,16 @@
 //! `recv()`, on the same pre-encoded frames, the data discarded. Server and clients are processes of
 //! their own; the two kinds of client take turns, and the ratio is of their medians.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
 use std::process::{Command, ExitCode, Stdio};
 
 use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent::PayloadChunk;
-use aws_smithy_eventstream::frame::write_message_to;
-use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use invoker::{Invocation, Invoker};
+
+#[path = "support/frame_server.rs"]
+mod frame_server;
+
+use frame_server::Payload;
 
 /// Payload of one stream, in bytes.
 const STREAM: usize = 1024 * 1024 * 1024;
@@ -17,16 +19,18 @@ const STREAM: usize = 1024 * 1024 * 1024;
 /// Counted runs of each client; one more before them is not counted.
 const RUNS: usize = 5;
 
-/// Frames that the server writes at once, in bytes.
-const WRITE: usize = 256 * 1024;
-
 /// One tick of the CPU times in `/proc/self/stat`, in seconds: `USER_HZ` of Linux.
 const TICK: f64 = 0.01;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["server", chunk] => server(chunk.parse().expect("a size")),
+        ["server", chunk] => {
+            let (listener, address) = frame_server::listen();
+            println!("{address}");
+            let chunk = chunk.parse().expect("a size");
+            frame_server::serve(&listener, Payload { bytes: STREAM, chunk });
+        }
         ["client", kind, address] => client(kind, address),
         _ => compare(),
     }
@@ -77,63 +81,6 @@ fn this(arguments: &[&str]) -> Command {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn frame(event: &'static str, content_type: &'static str, payload: Vec<u8>) -> Vec<u8> {
-    let string = |text: &'static str| HeaderValue::String(text.into());
-    let message = Message::new(payload)
-        .add_header(Header::new(":message-type", string("event")))
-        .add_header(Header::new(":event-type", string(event)))
-        .add_header(Header::new(":content-type", string(content_type)));
-    let mut encoded = Vec::new();
-    write_message_to(&message, &mut encoded).expect("a frame");
-    encoded
-}
-
-/// Answers every call with the same frames, until it is ended.
-fn server(chunk: usize) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    println!("{}", listener.local_addr().expect("its address"));
-    std::io::stdout().flush().expect("to say it");
-    let one = frame("PayloadChunk", "application/octet-stream", vec![b'x'; chunk]);
-    let count = (WRITE / one.len()).max(1);
-    let many = one.repeat(count);
-    let end = frame("InvokeComplete", "application/json", b"{}".to_vec());
-    for socket in listener.incoming() {
-        // A client that leaves early shows in its own exit code.
-        let _ = answer(socket.expect("a connection"), &many, count, STREAM / chunk, &end);
-    }
-}
-
-fn answer(
-    mut socket: TcpStream,
-    many: &[u8],
-    count: usize,
-    frames: usize,
-    end: &[u8],
-) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !request.windows(4).any(|four| four == b"\r\n\r\n") {
-        let len = socket.read(&mut buffer)?;
-        request.extend_from_slice(&buffer[..len]);
-    }
-    socket.write_all(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n\
-          transfer-encoding: chunked\r\n\r\n",
-    )?;
-    let one = many.len() / count;
-    let mut left = frames;
-    while left > 0 {
-        let bytes = &many[..one * left.min(count)];
-        left -= left.min(count);
-        write!(socket, "{:x}\r\n", bytes.len())?;
-        socket.write_all(bytes)?;
-        socket.write_all(b"\r\n")?;
-    }
-    write!(socket, "{:x}\r\n", end.len())?;
-    socket.write_all(end)?;
-    socket.write_all(b"\r\n0\r\n\r\n")
 }
 
 fn client(kind: &str, address: &str) {

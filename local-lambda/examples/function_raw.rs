@@ -1,5 +1,6 @@
-//! A function on bare sockets that does what no runtime would: in, an event whose `do` names a
-//! behaviour (or the variable `INIT` one at start); out, that behaviour.
+//! A function on bare sockets that does what no runtime would: in, an event, or the body of one, whose
+//! `do` names a behaviour (or the variable `INIT` one at start), and `type` the type of a streamed
+//! answer; out, that behaviour.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a function prints its log")]
 
@@ -32,8 +33,12 @@ const STREAMING: &str = "Lambda-Runtime-Function-Response-Mode: streaming\r\n\
      Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n";
 
 fn behave(api: &str, invocation: &Invocation) -> Result<()> {
-    let wish = &invocation.payload;
-    let begin = || Call::post(api, &invocation.path("response"), STREAMING)?.chunked();
+    // A visitor of a Function URL sends the wish as the body of a request.
+    let body = invocation.payload["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+    let wish = body.as_ref().unwrap_or(&invocation.payload);
+    let content_type = wish["type"].as_str().map(|name| format!("Content-Type: {name}\r\n"));
+    let headers = format!("{STREAMING}{}", content_type.unwrap_or_default());
+    let begin = || Call::post(api, &invocation.path("response"), &headers)?.chunked();
     match wish["do"].as_str().unwrap_or("echo") {
         "echo" => {
             let mut call = Call::post(api, &invocation.path("response"), "")?;

@@ -34,6 +34,7 @@ pub struct Function {
     pub(crate) concurrent_invocations: usize,
     pub(crate) versions: Vec<String>,
     pub(crate) aliases: BTreeMap<String, String>,
+    pub(crate) url: bool,
 }
 
 impl Function {
@@ -51,6 +52,7 @@ impl Function {
             concurrent_invocations: 1,
             versions: Vec::new(),
             aliases: BTreeMap::new(),
+            url: false,
         }
     }
 
@@ -132,6 +134,14 @@ impl Function {
     /// Lets `alias` stand for a published version.
     pub fn alias(mut self, alias: impl Into<String>, version: impl Into<String>) -> Self {
         self.aliases.insert(alias.into(), version.into());
+        self
+    }
+
+    /// Gives the function a URL of its own, or none, which is the default. Whoever finds it is answered:
+    /// HTTP goes in, and the function's HTTP answer comes out while it writes it.
+    /// [`LocalLambda::function_url`](crate::LocalLambda::function_url) tells it.
+    pub fn url(mut self, on: bool) -> Self {
+        self.url = on;
         self
     }
 

@@ -30,8 +30,8 @@ pub(crate) struct Invocation {
 pub(crate) enum Answer {
     /// The runtime took it: its time runs.
     Taken(Instant),
-    /// The response begins.
-    Begin,
+    /// The response begins; of which type its body is, if the function says so.
+    Begin { content_type: Option<HeaderValue> },
     /// Bytes of the response.
     Data(Bytes),
     /// The function is done.

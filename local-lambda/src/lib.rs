@@ -5,9 +5,15 @@
 
 mod invoke_api;
 
+mod function_url;
+
+mod payload;
+
 mod name;
 
 mod refusal;
+
+mod admission;
 
 mod service;
 

@@ -7,16 +7,20 @@ use crate::error::{Error, ErrorKind};
 use crate::fault::book::Choice;
 use crate::fault::{Asked, Fault, FaultRule};
 use crate::function::Function;
+use crate::function_url::FunctionUrl;
 use crate::invoke_api;
 use crate::limits::Limits;
 use crate::log_tail::Logs;
 use crate::service::Service;
 use crate::stats::{Counters, Stats};
-use std::fmt;
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use std::{fmt, io};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The region functions are told they run in.
@@ -31,7 +35,9 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 pub struct LocalLambda {
     address: SocketAddr,
     service: Arc<Service>,
-    door: JoinHandle<()>,
+    /// The callers' door and those of Function URLs.
+    doors: Vec<JoinHandle<()>>,
+    urls: HashMap<String, SocketAddr>,
 }
 
 /// A service that is not started yet.
@@ -70,6 +76,11 @@ impl LocalLambda {
         format!("http://{}", self.address)
     }
 
+    /// The URL of a function that was given one by [`Function::url`], with a slash at its end.
+    pub fn function_url(&self, name: &str) -> Option<String> {
+        self.urls.get(name).map(|address| format!("http://{address}/"))
+    }
+
     /// What the service has done and is doing.
     pub fn stats(&self) -> Stats {
         self.service.counters.stats()
@@ -104,18 +115,22 @@ impl LocalLambda {
     ///
     /// Dropped half-way, it kills what is left, as dropping the service does.
     pub async fn shutdown(self) {
-        self.door.abort();
+        self.close_doors();
         let mut ending = JoinSet::new();
         for environment in self.service.stop() {
             ending.spawn(async move { environment.shut_down().await });
         }
         while ending.join_next().await.is_some() {}
     }
+
+    fn close_doors(&self) {
+        self.doors.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl Drop for LocalLambda {
     fn drop(&mut self) {
-        self.door.abort();
+        self.close_doors();
         // Each environment kills its process when the last reference to it goes.
         drop(self.service.stop());
     }
@@ -192,7 +207,8 @@ impl Builder {
     /// # Errors
     ///
     /// [`ErrorKind::Function`] if a function cannot be offered as described, [`ErrorKind::Fault`] if a
-    /// fault is for a function that is not there, [`ErrorKind::Listen`] if the address cannot be bound.
+    /// fault is for a function that is not there, [`ErrorKind::Listen`] if the address cannot be bound, or
+    /// no other port of it for a Function URL.
     ///
     /// # Cancel safety
     ///
@@ -204,6 +220,8 @@ impl Builder {
             logs: self.logs,
             counters: Arc::new(Counters::default()),
         };
+        let with_url: Vec<String> =
+            self.functions.iter().filter(|f| f.url).map(|f| f.name.clone()).collect();
         let service = Arc::new(Service::new(self.functions, self.limits, surroundings)?);
         for rule in self.faults {
             service.add_fault(rule)?;
@@ -211,26 +229,64 @@ impl Builder {
         if let Some(choice) = self.choice {
             service.faults.choose(choice);
         }
-        let listener = connection::listen(self.address).map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
-        let door = tokio::spawn(accept(listener, Arc::clone(&service)));
-        Ok(LocalLambda { address, service, door })
+        let listen = |address| -> io::Result<(TcpListener, SocketAddr)> {
+            let listener = connection::listen(address)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        // Every door is bound before one is opened, so that a failure leaves nothing behind.
+        let (listener, address) = listen(self.address).map_err(cannot_listen)?;
+        let any_port = SocketAddr::new(address.ip(), 0);
+        let mut functions = Vec::new();
+        for name in with_url {
+            let (listener, address) = listen(any_port).map_err(cannot_listen)?;
+            functions.push((name, listener, address));
+        }
+        let mut doors = vec![tokio::spawn(accept(listener, callers(Arc::clone(&service))))];
+        let mut urls = HashMap::new();
+        for (name, listener, address) in functions {
+            urls.insert(name.clone(), address);
+            let url = Arc::new(FunctionUrl::new(Arc::clone(&service), name, address));
+            let sent = Arc::clone(&service.counters.bytes_sent);
+            doors.push(tokio::spawn(accept(listener, visitors(url, sent))));
+        }
+        Ok(LocalLambda { address, service, doors, urls })
     }
 }
 
-/// Accepts callers for ever. Their connections end with this future.
-async fn accept(listener: TcpListener, service: Arc<Service>) {
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves the connections of SDKs.
+fn callers(service: Arc<Service>) -> impl Fn(TcpStream, SocketAddr) -> Serving {
+    move |stream, _| {
+        let service = Arc::clone(&service);
+        let sent = Arc::clone(&service.counters.bytes_sent);
+        Box::pin(connection::serve(stream, sent, move |request, cut| {
+            invoke_api::answer(Arc::clone(&service), request, cut.clone())
+        }))
+    }
+}
+
+/// Serves the connections of one function's visitors.
+fn visitors(
+    url: Arc<FunctionUrl>,
+    sent: Arc<AtomicU64>,
+) -> impl Fn(TcpStream, SocketAddr) -> Serving {
+    move |stream, peer| {
+        let url = Arc::clone(&url);
+        Box::pin(connection::serve(stream, Arc::clone(&sent), move |request, _| {
+            Arc::clone(&url).answer(request, peer)
+        }))
+    }
+}
+
+/// Accepts whoever comes, for ever. Their connections end with this future.
+async fn accept(listener: TcpListener, serve: impl Fn(TcpStream, SocketAddr) -> Serving) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let service = Arc::clone(&service);
-                    let sent = Arc::clone(&service.counters.bytes_sent);
-                    connections.spawn(connection::serve(stream, sent, move |request, cut| {
-                        invoke_api::answer(Arc::clone(&service), request, cut.clone())
-                    }));
-                }
+                Ok((stream, peer)) => drop(connections.spawn(serve(stream, peer))),
                 Err(err) => {
                     tracing::warn!(%err, "cannot accept a caller");
                     tokio::time::sleep(ACCEPT_REST).await;

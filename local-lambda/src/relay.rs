@@ -3,6 +3,10 @@
 
 pub(crate) mod caller;
 
+pub(crate) mod visitor;
+
+mod flow;
+
 use crate::fault::injection::{CourseFaults, Crash};
 use crate::function::Function;
 use crate::invocation::{ANSWERS_AHEAD, Answer, Ending, Failure, Invocation, Verdict};
@@ -12,7 +16,8 @@ use crate::pool::{Lease, NoLease};
 use crate::refusal::{Refusal, ThrottleReason};
 use crate::stats::Running;
 use bytes::Bytes;
-use caller::{Caller, TooLarge};
+use caller::Caller;
+use flow::TooLarge;
 use http::HeaderValue;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -128,8 +133,8 @@ impl Relay {
         while let Some(answer) = answers.recv().await {
             match answer {
                 Answer::Taken(_) => {}
-                Answer::Begin => {
-                    self.caller.begin();
+                Answer::Begin { content_type } => {
+                    self.caller.begin(content_type);
                     if let Some(Crash::After(0)) = self.crash() {
                         return crash(lease, answers).await;
                     }
@@ -257,7 +262,7 @@ async fn tell(
     log_tail: Bytes,
 ) {
     if let Some(mut payload) = faults.and_then(|faults| faults.payload) {
-        caller.begin();
+        caller.begin(None);
         if payload.finish(failure.is_none()) {
             failure = None;
         }

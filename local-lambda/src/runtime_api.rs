@@ -177,7 +177,8 @@ async fn response(desk: Arc<Desk>, id: String, request: Request<Incoming>) -> Re
     };
     // False once nobody takes the answer. The body is read to its end all the same: to close the
     // connection on a runtime that did nothing wrong would end it.
-    let mut taken = claim.send(Answer::Begin).await;
+    let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+    let mut taken = claim.send(Answer::Begin { content_type }).await;
     let mut body = request.into_body();
     let mut trailers = None;
     while let Some(frame) = body.frame().await {

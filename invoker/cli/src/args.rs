@@ -72,6 +72,7 @@ const LOCAL_EXAMPLES: &str = "\
 Examples:
   invoker local --function 'rows=target/release/examples/sqlite_rows'
   invoker get --endpoint-url http://127.0.0.1:PORT rows -o rows.ndjson
+  invoker local --function 'rows=...' --function-url rows
   invoker local --function 'rows=...' --fault cut=100000:reset,every=5 --fault throttle,times=3
 
 `invoker help local` lists the faults.";
@@ -289,6 +290,10 @@ pub(crate) struct Local {
     /// A function: its name and the command line of its process (repeat for more)
     #[arg(long = "function", value_name = "NAME=COMMAND", required = true, value_parser = named_command)]
     pub(crate) functions: Vec<(String, String)>,
+    /// Give this function a Function URL as well, which streams and asks nobody who they are (repeat
+    /// for more); a line `NAME at URL` on stdout says where
+    #[arg(long = "function-url", value_name = "NAME")]
+    pub(crate) function_urls: Vec<String>,
     /// The address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,

@@ -17,11 +17,17 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
     };
     let logs = if arguments.quiet { Logs::Discard } else { Logs::Stderr };
     let mut builder = LocalLambda::builder().listen(arguments.listen).limits(limits).logs(logs);
-    for (name, command) in arguments.functions {
-        let function = Function::from_command_line(&name, &command)
+    let has = |name: &String| arguments.functions.iter().any(|(known, _)| known == name);
+    if let Some(name) = arguments.function_urls.iter().find(|name| !has(name)) {
+        let what = "is for a function that is not there: add --function";
+        return Err(Failure::Usage(format!("--function-url {name}: {what} {name}=COMMAND")));
+    }
+    for (name, command) in &arguments.functions {
+        let function = Function::from_command_line(name, command)
             .map_err(|error| Failure::Usage(format!("--function {name}={command}: {error}")))?
             .timeout(arguments.timeout)
-            .concurrency(arguments.concurrency);
+            .concurrency(arguments.concurrency)
+            .url(arguments.function_urls.contains(name));
         builder = builder.function(function);
     }
     for rule in arguments.faults {
@@ -35,9 +41,14 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
         }
         _ => Failure::Usage(in_one_line(&error)),
     })?;
-    let line = format!("listening on {}\n", local.endpoint_url());
+    let mut lines = format!("listening on {}\n", local.endpoint_url());
+    for (name, _) in &arguments.functions {
+        if let Some(url) = local.function_url(name) {
+            lines.push_str(&format!("{name} at {url}\n"));
+        }
+    }
     let mut stdout = std::io::stdout().lock();
-    let said = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    let said = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
     drop(stdout);
     said.map_err(|error| Failure::file("cannot say on stdout where the service is", error))?;
 

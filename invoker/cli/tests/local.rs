@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{Read, Write};
+
 use support::{CREDENTIALS, Home, failing_function, pattern, ready_function};
 
 const MIB: u64 = 1 << 20;
@@ -173,4 +175,43 @@ fn it_listens_where_it_is_told() {
     let local = home.local("-q --listen 127.0.0.1", &[("made", ready_function("pattern"))]);
     assert!(local.url.starts_with("http://127.0.0.1:"), "{}", local.url);
     assert!(!local.url.ends_with(":0"), "{}", local.url);
+}
+
+/// Bare HTTP, as any browser would ask.
+fn http(address: &str, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_function_has_a_url_if_it_is_given_one() {
+    let home = Home::new();
+    let source = home.write("source/hello.txt", "hello");
+    let folder = format!("directory:{}", source.parent().unwrap().display());
+    let functions = [("made", ready_function("pattern")), ("files", ready_function(&folder))];
+    let mut local = home.local("-q --function-url files", &functions);
+    let line = local.line();
+    let address = line.strip_prefix("files at http://").unwrap().strip_suffix('/').unwrap();
+    let ask = "Host: x\r\nConnection: close\r\n";
+    let whole = http(address, &format!("GET /hello.txt HTTP/1.1\r\n{ask}\r\n"));
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.contains("accept-ranges: bytes"), "{head}");
+    assert_eq!(body, "5\r\nhello\r\n0\r\n\r\n");
+    let part = format!("GET /hello.txt HTTP/1.1\r\n{ask}Range: bytes=1-3\r\n\r\n");
+    let part = http(address, &part);
+    assert!(
+        part.starts_with("HTTP/1.1 206 ") && part.ends_with("\r\n3\r\nell\r\n0\r\n\r\n"),
+        "{part}"
+    );
+    let none = http(address, &format!("GET /none HTTP/1.1\r\n{ask}\r\n"));
+    assert!(none.starts_with("HTTP/1.1 404 "), "{none}");
+    // Only who was named has one, and nothing else is said.
+    assert_eq!(local.end("TERM").1, "");
+
+    let wrong = home.run("local --function f=true --function-url g");
+    wrong.failed(2, &["--function-url g", "a function that is not there", "--function g=COMMAND"]);
 }

@@ -1,28 +1,22 @@
 //! Who waits for the function's answer: in, the answer as it comes; out, to the caller of the
-//! streaming operation frames at the service's pace, to the caller of `Invoke` one body, to nobody
-//! nothing.
+//! streaming operation frames at the service's pace, to the caller of `Invoke` one body, to the visitor
+//! of a Function URL what `visitor` makes of it, to nobody nothing.
 
 use crate::answer::{AnswerBody, frames, whole};
 use crate::frames::{Encoded, InvokeComplete, invoke_complete, payload_chunk};
 use crate::invocation::Failure;
 use crate::limits::Limits;
-use crate::pace::{Bucket, PIECE_BYTES};
 use crate::refusal::Refusal;
+use crate::relay::flow::{Flow, TooLarge};
+use crate::relay::visitor::Visitor;
 use aws_smithy_eventstream::error::Error;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
 
 /// Where the HTTP answer goes, once its head is known.
 pub(crate) type HeadSender = oneshot::Sender<Response<AnswerBody>>;
-
-/// The response is longer than it may be.
-#[derive(Debug)]
-pub(crate) struct TooLarge {
-    pub(crate) limit: u64,
-}
 
 /// The caller's side of an invocation.
 pub(crate) enum Caller {
@@ -30,6 +24,8 @@ pub(crate) enum Caller {
     Streamed(Streamed),
     /// Of `Invoke`.
     Buffered(Buffered),
+    /// Of a Function URL.
+    Visitor(Visitor),
     /// One who is refused when the function has come to its end.
     Refused { head: HeadSender, refusal: Refusal },
     /// Of `Invoke` with the type `Event`, who was answered already.
@@ -37,10 +33,12 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// The function begins to answer.
-    pub(crate) fn begin(&mut self) {
-        if let Self::Streamed(streamed) = self {
-            streamed.begin();
+    /// The function begins to answer, with a body of this type if it says so.
+    pub(crate) fn begin(&mut self, content_type: Option<HeaderValue>) {
+        match self {
+            Self::Streamed(streamed) => streamed.begin(),
+            Self::Visitor(visitor) => visitor.begin(content_type),
+            Self::Buffered(_) | Self::Refused { .. } | Self::Nobody => {}
         }
     }
 
@@ -50,6 +48,7 @@ impl Caller {
         match self {
             Self::Streamed(streamed) => streamed.data(data).await,
             Self::Buffered(buffered) => buffered.data(&data),
+            Self::Visitor(visitor) => visitor.data(data).await,
             Self::Refused { .. } | Self::Nobody => Ok(()),
         }
     }
@@ -59,6 +58,7 @@ impl Caller {
         match self {
             Self::Streamed(streamed) => !streamed.frames.is_closed(),
             Self::Buffered(_) => true,
+            Self::Visitor(visitor) => visitor.listens(),
             Self::Refused { .. } | Self::Nobody => false,
         }
     }
@@ -68,6 +68,7 @@ impl Caller {
         match self {
             Self::Streamed(streamed) => streamed.end(failure, &log_tail).await,
             Self::Buffered(buffered) => buffered.end(failure, &log_tail),
+            Self::Visitor(visitor) => visitor.end(failure.is_some()).await,
             Self::Refused { head, refusal } => drop(head.send(refusal.into_response())),
             Self::Nobody => {}
         }
@@ -79,6 +80,7 @@ impl Caller {
             Self::Streamed(streamed) => streamed.head,
             Self::Buffered(buffered) => Some(buffered.head),
             Self::Refused { head, .. } => Some(head),
+            Self::Visitor(visitor) => return visitor.refuse(refusal),
             Self::Nobody => None,
         };
         if let Some(head) = head {
@@ -94,24 +96,14 @@ pub(crate) struct Streamed {
     head: Option<HeadSender>,
     body: Option<AnswerBody>,
     frames: mpsc::Sender<Result<Encoded, Error>>,
-    bucket: Option<Bucket>,
-    sent_bytes: u64,
-    limit_bytes: Option<u64>,
+    flow: Flow,
     wants_log: bool,
 }
 
 impl Streamed {
     pub(crate) fn new(head: HeadSender, limits: &Limits, wants_log: bool) -> Self {
         let (frames, body) = frames();
-        Self {
-            head: Some(head),
-            body: Some(body),
-            frames,
-            bucket: limits.pace.map(|pace| Bucket::full(pace, Instant::now())),
-            sent_bytes: 0,
-            limit_bytes: limits.streamed_response_bytes,
-            wants_log,
-        }
+        Self { head: Some(head), body: Some(body), frames, flow: Flow::new(limits), wants_log }
     }
 
     fn begin(&mut self) {
@@ -126,37 +118,15 @@ impl Streamed {
     }
 
     async fn data(&mut self, mut data: Bytes) -> Result<(), TooLarge> {
-        let limit = self.limit_bytes.unwrap_or(u64::MAX);
-        let room = limit - self.sent_bytes;
-        let overflows = data.len() as u64 > room;
-        if overflows {
-            data.truncate(usize::try_from(room).unwrap_or(usize::MAX));
-        }
-        self.sent_bytes += data.len() as u64;
+        let within = self.flow.admit(&mut data);
         while !data.is_empty() && !self.frames.is_closed() {
-            let mut piece = self.paced(&mut data).await;
+            let mut piece = self.flow.next(&mut data, self.frames.closed()).await;
             while !piece.is_empty() {
                 // Closed means that the caller left, which changes nothing for the function.
                 let _ = self.frames.send(payload_chunk(&mut piece)).await;
             }
         }
-        if overflows { Err(TooLarge { limit }) } else { Ok(()) }
-    }
-
-    /// Takes as much off the front of `data` as may leave next, and waits until it may.
-    async fn paced(&mut self, data: &mut Bytes) -> Bytes {
-        let Some(bucket) = &mut self.bucket else { return std::mem::take(data) };
-        if bucket.take(data.len(), Instant::now()).is_ok() {
-            return std::mem::take(data);
-        }
-        let piece = data.split_to(data.len().min(PIECE_BYTES));
-        while let Err(later) = bucket.take(piece.len(), Instant::now()) {
-            tokio::select! {
-                () = sleep_until(later) => {}
-                () = self.frames.closed() => break,
-            }
-        }
-        piece
+        within
     }
 
     async fn end(mut self, failure: Option<Failure>, log_tail: &Bytes) {
@@ -231,6 +201,7 @@ mod tests {
     use aws_smithy_eventstream::frame::read_message_from;
     use http_body_util::BodyExt as _;
     use std::time::Duration;
+    use tokio::time::Instant;
 
     fn streamed(limits: Limits) -> (Streamed, oneshot::Receiver<Response<AnswerBody>>) {
         let (head, response) = oneshot::channel();

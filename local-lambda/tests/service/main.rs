@@ -19,6 +19,8 @@ mod pace;
 
 mod wire;
 
+mod function_url;
+
 mod faults_wire;
 
 mod faults_frames;

@@ -6,7 +6,7 @@ use local_lambda::{FaultRule, LocalLambda};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
 /// How an answer ended.
@@ -56,11 +56,15 @@ pub(crate) fn answer() -> Value {
 }
 
 pub(crate) async fn ask(local: &LocalLambda, path: &str, headers: &str, payload: &Value) -> Asked {
-    let mut stream = TcpStream::connect(local.addr()).await.unwrap();
     let payload = payload.to_string();
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}");
-    let request = format!("{head}content-length: {}\r\n\r\n{payload}", payload.len());
-    stream.write_all(request.as_bytes()).await.unwrap();
+    send(local.addr(), format!("{head}content-length: {}\r\n\r\n{payload}", payload.len())).await
+}
+
+/// Sends a request as it is.
+pub(crate) async fn send(to: impl ToSocketAddrs, request: impl AsRef<[u8]>) -> Asked {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(request.as_ref()).await.unwrap();
     Asked { stream, bytes: Vec::new() }
 }
 
@@ -148,7 +152,7 @@ fn parse(bytes: &[u8]) -> Option<Wire> {
             chunks.push(length);
             rest = &rest[length + 2..];
         }
-    } else if status == 204 {
+    } else if [204, 304].contains(&status) {
         end = End::Whole;
     } else {
         let length = head.split("content-length: ").nth(1).unwrap();

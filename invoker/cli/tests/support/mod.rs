@@ -288,6 +288,13 @@ impl Local {
         home.invoker(&format!("{verb} --endpoint-url {} {rest}", self.url))
     }
 
+    /// The next line on stdout.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
     /// Ends it with a signal: how it ended, and what it said on stdout after its first line.
     pub(crate) fn end(mut self, signal: &str) -> (Ran, String) {
         let running = self.running.take().unwrap();
