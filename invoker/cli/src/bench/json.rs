@@ -51,6 +51,14 @@ fn run(run: &Run, tariff: &Tariff, local: bool) -> Value {
             "bytes_per_second_after": knee.rate_after,
         })
     });
+    let gaps = run.gaps.as_ref().map(|gaps| {
+        json!({
+            "count": gaps.count(),
+            "median_ms": gaps.quantile(0.5) * MILLIS,
+            "p99_ms": gaps.quantile(0.99) * MILLIS,
+            "longest_ms": gaps.longest() * MILLIS,
+        })
+    });
     let points = run.curve.points();
     let every = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
@@ -67,12 +75,7 @@ fn run(run: &Run, tariff: &Tariff, local: bool) -> Value {
         "elapsed_ms": run.seconds * MILLIS,
         "ttfb_ms": run.first_byte.map(|seconds| seconds * MILLIS),
         "bytes_per_second": run.rate(),
-        "gaps": {
-            "count": run.gaps.count(),
-            "median_ms": run.gaps.quantile(0.5) * MILLIS,
-            "p99_ms": run.gaps.quantile(0.99) * MILLIS,
-            "longest_ms": run.gaps.longest() * MILLIS,
-        },
+        "gaps": gaps,
         "knee": knee,
         "segments": now.segments,
         "in_flight_max": now.in_flight_max,

@@ -7,11 +7,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use invoker::{Description, Download, Error, OrderedBytes, ResponseStream, Snapshot};
-use tokio::time::Instant;
+use invoker::{Description, Download, Error, ResponseStream, Snapshot};
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::curve::{Curve, Gaps};
 use super::knee::{self, Knee};
+
+/// How often it is looked how much has arrived by segments.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// One run.
 #[derive(Debug)]
@@ -20,8 +23,8 @@ pub(super) struct Run {
     pub(super) curve: Curve,
     /// Seconds from the call to the first byte.
     pub(super) first_byte: Option<f64>,
-    /// Between two arrivals, where there was a wait between them.
-    pub(super) gaps: Gaps,
+    /// Between two arrivals, where there was a wait between them; only of a single stream.
+    pub(super) gaps: Option<Gaps>,
     /// Seconds from the call to the end, or to where it was stopped.
     pub(super) seconds: f64,
     /// Whether it came to its end.
@@ -62,31 +65,52 @@ pub(super) async fn one_stream(download: Download, time: Duration) -> Result<Run
     let read = async {
         let mut stream = download.one_stream().await?;
         told = Told::of_stream(&stream);
-        while let Some(arrived) = next(&mut stream, ResponseStream::next_bytes).await {
+        while let Some(arrived) = next(&mut stream).await {
             reading.add(began.elapsed(), arrived?);
         }
         Ok(())
     };
     let whole = within(time, began, read).await?;
-    let knee = knee::find(reading.curve.points());
-    Ok(reading.run(began, whole, knee, progress.snapshot(), told))
+    let Reading { curve, gaps, first, .. } = reading;
+    Ok(Run {
+        knee: knee::find(curve.points()),
+        curve,
+        first_byte: first.map(|first| first.as_secs_f64()),
+        gaps: Some(gaps),
+        seconds: began.elapsed().as_secs_f64(),
+        whole,
+        snapshot: progress.snapshot(),
+        told,
+    })
 }
 
 /// Fetches by segments, for `time` at most.
 pub(super) async fn segments(download: Download, time: Duration) -> Result<Run, Error> {
     let progress = download.progress();
     let began = Instant::now();
-    let mut reading = Reading::default();
+    let mut curve = Curve::default();
+    let mut look = || curve.reach(began.elapsed().as_secs_f64(), progress.snapshot().bytes);
     let read = async {
         let mut bytes = download.in_order().await?;
-        while let Some(arrived) = next(&mut bytes, OrderedBytes::next_bytes).await {
-            reading.add(began.elapsed(), arrived?);
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What counts is what has arrived, in whatever order, not what its turn has come.
+        loop {
+            tokio::select! {
+                delivered = bytes.next_bytes() => match delivered {
+                    Some(delivered) => drop(delivered?),
+                    None => return Ok(()),
+                },
+                _ = looks.tick() => look(),
+            }
         }
-        Ok(())
     };
     let whole = within(time, began, read).await?;
+    look();
+    let (seconds, snapshot) = (began.elapsed().as_secs_f64(), progress.snapshot());
+    let first_byte = snapshot.first_byte.map(|first| first.as_secs_f64());
     let told = progress.description().map(Told::of).unwrap_or_default();
-    Ok(reading.run(began, whole, None, progress.snapshot(), told))
+    Ok(Run { curve, first_byte, gaps: None, seconds, whole, knee: None, snapshot, told })
 }
 
 impl Told {
@@ -130,12 +154,9 @@ struct Arrived {
     waited: bool,
 }
 
-async fn next<S>(
-    stream: &mut S,
-    next_bytes: impl AsyncFnOnce(&mut S) -> Option<Result<Bytes, Error>>,
-) -> Option<Result<Arrived, Error>> {
+async fn next(stream: &mut ResponseStream) -> Option<Result<Arrived, Error>> {
     let mut waited = false;
-    let mut next = pin!(next_bytes(stream));
+    let mut next = pin!(stream.next_bytes());
     let bytes = poll_fn(|cx| {
         let polled = next.as_mut().poll(cx);
         waited |= matches!(polled, Poll::Pending);
@@ -165,19 +186,5 @@ impl Reading {
             Some(_) => {}
         }
         self.last = at;
-    }
-
-    fn run(
-        self,
-        began: Instant,
-        whole: bool,
-        knee: Option<Knee>,
-        snapshot: Snapshot,
-        told: Told,
-    ) -> Run {
-        let Self { curve, gaps, first, .. } = self;
-        let (first_byte, seconds) =
-            (first.map(|at| at.as_secs_f64()), began.elapsed().as_secs_f64());
-        Run { curve, first_byte, gaps, seconds, whole, knee, snapshot, told }
     }
 }

@@ -40,11 +40,13 @@ text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fil
 .many{stroke:#1c7ed6}
 .one-mark{fill:#e8590c}
 .many-mark{fill:#1c7ed6}
-.halo{fill:none;stroke:#e8590c;stroke-width:2}
+.ring{fill:none;stroke:#e8590c;stroke-width:2}
+.over{paint-order:stroke;stroke:#ffffff;stroke-width:5;stroke-linejoin:round}
 @media (prefers-color-scheme:dark){
 text{fill:#e6edf3}
 .soft{fill:#9198a1}
 .ground{fill:#0d1117}
+.over{stroke:#0d1117}
 .grid{stroke:#2b323b}
 .axis{stroke:#9198a1}
 }";
@@ -205,10 +207,14 @@ impl Drawing {
         const RADIUS: f64 = 6.0;
         let Some(knee) = typical(&measured.one_stream).and_then(|run| run.knee) else { return };
         let (x, y) = (time.place(knee.at), bytes.place(knee.burst_bytes / MIB));
-        draw!(self, "<circle class=\"halo\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>");
-        // Below the line, which rises to the right, and above the axis.
+        draw!(self, "<circle class=\"ring\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>");
+        // Below the line, which rises to the right, above the axis, and beside the steep line of the
+        // segments.
         let below = (y + 3.0 * RADIUS).min(BYTES_PANEL.bottom - RADIUS);
-        self.text("", x + 3.0 * RADIUS, below, "start", &summary::knee(&knee));
+        let beside = typical(&measured.segments).map_or(x, |run| time.place(run.seconds));
+        let beside = if beside < (LEFT + RIGHT) / 2.0 { beside.max(x) } else { x };
+        let words = format!("knee: {}", summary::knee(&knee));
+        self.text("over", beside + 3.0 * RADIUS, below, "start", &words);
     }
 }
 

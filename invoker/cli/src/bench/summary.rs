@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::BinaryBytes;
 
 use super::comparison::{Measured, takes, typical};
+use super::curve::Gaps;
 use super::knee::Knee;
 use super::measure::Run;
 use crate::cost::{Tariff, Usage};
@@ -19,7 +20,7 @@ pub(super) fn text(function: &str, what: &str, measured: &Measured, tariff: &Tar
     if let Some(run) = typical(&measured.one_stream) {
         lines.push(("one stream", transfer(run, measured.one_stream.len())));
         lines.push(("  first byte", first_byte(run)));
-        lines.push(("  gaps", gaps(run)));
+        lines.extend(run.gaps.as_ref().map(|found| ("  gaps", gaps(found))));
         lines.push(("  knee", knee_words(run)));
         if let Some(takes) = takes(run, told.size).filter(|takes| takes.projected) {
             lines.push(("  all of it", format!("about {} at that rate", seconds(takes.seconds))));
@@ -72,7 +73,7 @@ fn at_once(run: &Run) -> String {
         return "one stream as well: the function serves no ranges of it".to_owned();
     }
     let now = &run.snapshot;
-    let mut words = format!("{} of {}", now.in_flight_max, now.segments);
+    let mut words = format!("{} of {} segments", now.in_flight_max, now.segments);
     for (count, name) in
         [(now.retries, "retried"), (now.throttles, "throttled"), (now.hedges, "asked for twice")]
     {
@@ -87,16 +88,16 @@ fn first_byte(run: &Run) -> String {
     run.first_byte.map_or("none".to_owned(), seconds)
 }
 
-fn gaps(run: &Run) -> String {
-    if run.gaps.count() == 0 {
+fn gaps(gaps: &Gaps) -> String {
+    if gaps.count() == 0 {
         return "none: all came at once".to_owned();
     }
     format!(
         "{} of {} at the median, {} at the 99th percentile, {} at most",
-        run.gaps.count(),
-        seconds(run.gaps.quantile(0.5)),
-        seconds(run.gaps.quantile(0.99)),
-        seconds(run.gaps.longest())
+        gaps.count(),
+        seconds(gaps.quantile(0.5)),
+        seconds(gaps.quantile(0.99)),
+        seconds(gaps.longest())
     )
 }
 
