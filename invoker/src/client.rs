@@ -4,6 +4,7 @@ use crate::body::ResponseStream;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
+use crate::meter::Meter;
 
 /// Calls streaming functions. Cheap to clone; clones share the SDK client's connections.
 #[derive(Clone, Debug)]
@@ -40,7 +41,8 @@ impl Invoker {
     /// billed.
     pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
         let deadline = self.deadline();
-        let begun = deadline.hold(self.call(&invocation, SdkRetries::AsConfigured)).await;
+        let (retries, meter) = (SdkRetries::AsConfigured, Meter::default());
+        let begun = deadline.hold(self.call(&invocation, retries, &meter)).await;
         begun.map(|stream| stream.until(deadline))
     }
 
@@ -49,18 +51,23 @@ impl Invoker {
         Deadline::after(self.timeouts.total)
     }
 
-    /// One call that nobody repeats.
-    pub(crate) async fn call_once(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
-        self.call(invocation, SdkRetries::Off).await
+    /// One call that nobody repeats, counted by `meter`.
+    pub(crate) async fn call_once(
+        &self,
+        invocation: &Invocation,
+        meter: &Meter,
+    ) -> Result<ResponseStream, Error> {
+        self.call(invocation, SdkRetries::Off, meter).await
     }
 
     async fn call(
         &self,
         invocation: &Invocation,
         retries: SdkRetries,
+        meter: &Meter,
     ) -> Result<ResponseStream, Error> {
         let (begun, events) =
-            invocation::call(&self.client, invocation, self.timeouts, retries).await?;
+            invocation::call(&self.client, invocation, self.timeouts, retries, meter).await?;
         ResponseStream::begin(begun, events).await
     }
 }

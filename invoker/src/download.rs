@@ -9,6 +9,7 @@ mod discovery;
 
 mod check;
 mod in_order;
+mod one_stream;
 
 mod journal;
 mod journal_file;

@@ -13,6 +13,7 @@ pub mod event_stream;
 mod deadline;
 mod error;
 mod invocation;
+mod meter;
 
 mod head;
 
@@ -46,4 +47,5 @@ pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
+pub use meter::FREE_STREAMED_BYTES;
 pub use progress::{Progress, Snapshot};

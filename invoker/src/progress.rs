@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::description::Description;
+use crate::meter::Meter;
 
 /// Stands for "not known yet" in a counter.
 const UNKNOWN: u64 = u64::MAX;
@@ -34,6 +35,7 @@ struct Counters {
     hedges: AtomicU64,
     splits: AtomicU64,
     throttles: AtomicU64,
+    meter: Meter,
     description: OnceLock<Description>,
 }
 
@@ -68,6 +70,17 @@ pub struct Snapshot {
     pub splits: u64,
     /// Invocations that the service had no capacity for.
     pub throttles: u64,
+    /// Invocations that the service took: with those repeated and those given up, without those it
+    /// throttled or refused.
+    pub invocations: u64,
+    /// The time of all invocations, from each call to the end of its answer as it was seen here: with
+    /// the network's share, and with the time that a plain stream waited for its reader. Those that
+    /// still run are not in it.
+    pub invocation_time: Duration,
+    /// Of each invocation, the bytes received beyond [`FREE_STREAMED_BYTES`](crate::FREE_STREAMED_BYTES).
+    pub charged_bytes: u64,
+    /// Invocations whose end nobody saw: dropped, or broken off. They run to their end and are billed.
+    pub abandoned: u64,
 }
 
 impl Default for Progress {
@@ -95,6 +108,7 @@ impl Progress {
             hedges: zero(),
             splits: zero(),
             throttles: zero(),
+            meter: Meter::default(),
             description: OnceLock::new(),
         };
         Self { counters: Arc::new(counters) }
@@ -104,6 +118,7 @@ impl Progress {
     pub fn snapshot(&self) -> Snapshot {
         let counters = &*self.counters;
         let known = |counter: &AtomicU64| Some(counter.load(Relaxed)).filter(|&n| n != UNKNOWN);
+        let metered = counters.meter.sums();
         Snapshot {
             elapsed: self.elapsed(),
             first_byte: known(&counters.first_byte_micros).map(Duration::from_micros),
@@ -118,12 +133,20 @@ impl Progress {
             hedges: counters.hedges.load(Relaxed),
             splits: counters.splits.load(Relaxed),
             throttles: counters.throttles.load(Relaxed),
+            invocations: metered.invocations,
+            invocation_time: metered.time,
+            charged_bytes: metered.beyond_free,
+            abandoned: metered.abandoned,
         }
     }
 
     /// What the first answer told of the result, once there is one.
     pub fn description(&self) -> Option<&Description> {
         self.counters.description.get()
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.counters.meter
     }
 
     pub(crate) fn describe(&self, description: Description) {

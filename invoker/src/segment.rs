@@ -82,7 +82,7 @@ impl Asking {
 
     /// One invocation; a head that refuses is an error.
     async fn call_once(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
-        let stream = self.invoker.call_once(invocation).await?;
+        let stream = self.invoker.call_once(invocation, self.progress.meter()).await?;
         match stream.head() {
             Some(head) if !(200..300).contains(&head.status) => Err(refusal(stream).await),
             _ => Ok(stream),

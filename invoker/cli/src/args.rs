@@ -1,5 +1,8 @@
 //! What was typed goes in; what is meant comes out.
 
+mod bench;
+mod pricing;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +11,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use invoker::{Checksum, Wanted};
 use local_lambda::{FAULT_FORMS, FaultRule, SELECTION_FORMS};
+
+pub(crate) use bench::{BENCH_EXAMPLES, Bench};
+pub(crate) use pricing::{Architecture, Pricing};
 
 /// Fetches streamed results of AWS Lambda functions: whole, in bounded memory, past the 6 MB and
 /// the 2 MB/s of a single answer.
@@ -34,6 +40,9 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Tell what a function has to give, with one invocation that gives one byte.
     Inspect(Inspect),
+    /// Measure one stream and many segments: throughput, first byte, gaps, where the rate breaks.
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Bench),
     /// Run the Lambda service on loopback, in the foreground.
     #[command(after_help = LOCAL_EXAMPLES, after_long_help = local_faults())]
     Local(Local),
@@ -168,6 +177,8 @@ pub(crate) struct Inspect {
     /// Plan with this many segments in flight
     #[arg(long, value_name = "N", default_value_t = invoker::DEFAULT_IN_FLIGHT, value_parser = count)]
     pub(crate) in_flight: usize,
+    #[command(flatten)]
+    pub(crate) pricing: Pricing,
 }
 
 /// Who is asked, and for what.
@@ -228,6 +239,8 @@ pub(crate) struct Transfer {
     pub(crate) throttle_patience: Duration,
     #[command(flatten)]
     pub(crate) limits: TimeLimits,
+    #[command(flatten)]
+    pub(crate) pricing: Pricing,
     /// Write what was done, or why it failed, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

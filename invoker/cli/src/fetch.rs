@@ -9,6 +9,7 @@ use invoker::{Download, ErrorKind, MemoryBudget, Progress, Report, Unfinished};
 
 use crate::args::{Get, Resume, SegmentSize, Transfer};
 use crate::continuing::{self, Note};
+use crate::cost::Tariff;
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
 use crate::question::payload;
@@ -75,6 +76,7 @@ async fn reported(
     transfer: &Transfer,
     run: impl AsyncFnOnce(&mut Progress) -> Result<Report, Failure>,
 ) -> Result<(), Failure> {
+    let tariff = Tariff::of(&transfer.pricing)?;
     let report = match &transfer.report {
         Some(path) => Some(ReportFile::create(path, output)?),
         None => None,
@@ -84,7 +86,7 @@ async fn reported(
     if let Some(report) = report {
         let outcome = outcome.as_ref();
         let (function, object) = (&note.function, note.object.as_deref());
-        let written = report::write(report, function, object, &progress, outcome);
+        let written = report::write(report, function, object, &progress, &tariff, outcome);
         // What was wrong with the download counts for more.
         if outcome.is_ok() {
             written?;

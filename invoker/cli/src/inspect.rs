@@ -7,29 +7,27 @@ use indicatif::BinaryBytes;
 use invoker::Description;
 
 use crate::args::Inspect;
+use crate::cost::{Plan, Tariff};
 use crate::display::roughly;
 use crate::question::payload;
 use crate::report::Failure;
 use crate::target::Target;
 use crate::time_limits::{MaxTime, timeouts};
 
-/// What the service sends of one stream at full speed, in bytes (AWS Lambda developer guide,
-/// "Response streaming bandwidth"; its sandbox code says MiB).
-const BURST: u64 = 6 * 1024 * 1024;
-/// What it sends of one stream after that, in bytes per second (same source).
-const RATE: u64 = 2 * 1024 * 1024;
-/// The most it sends of one stream, in bytes (same guide, "Response streaming limits").
-const STREAM_LIMIT: u64 = 200 * 1024 * 1024;
-
 /// Tells what there is.
 pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
-    let Inspect { question, connection, limits, segment_size, in_flight } = arguments;
+    let Inspect { question, connection, limits, segment_size, in_flight, pricing } = arguments;
+    let tariff = Tariff::of(&pricing)?;
     let payload = payload(&question)?;
     let max_time = MaxTime::of(&limits);
     let target = max_time.prepare(Target::find(&question.function, &connection, true)).await?;
     let download = target.download(&question, payload, timeouts(&limits, max_time));
+    let progress = download.progress();
     let description = max_time.download(async { Ok(download.inspect().await?) }).await?;
     target.close().await;
+    // The one invocation was left at its first byte.
+    let asked = progress.snapshot();
+    let first_byte = asked.invocation_time.as_secs_f64() / asked.invocations.max(1) as f64;
 
     let function = match &description.executed_version {
         Some(version) => format!("{} (version {version} answered)", question.function),
@@ -46,7 +44,7 @@ pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
         ("checksum", description.checksum.clone().unwrap_or_else(unknown)),
         ("ranges", if description.ranges { "yes" } else { "no: one stream only" }.to_owned()),
     ];
-    lines.extend(plan(&description, segment_size, in_flight));
+    lines.extend(plans(&description, segment_size, in_flight as u64, first_byte, &tariff));
     let mut text = String::new();
     for (name, value) in lines {
         text.push_str(&format!("{name:<10} {value}\n"));
@@ -59,31 +57,43 @@ pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
     }
 }
 
-fn plan(
+fn plans(
     description: &Description,
     segment_size: u64,
-    in_flight: usize,
+    in_flight: u64,
+    first_byte: f64,
+    tariff: &Tariff,
 ) -> Vec<(&'static str, String)> {
     let Some(size) = description.size else { return Vec::new() };
     let mut lines = Vec::new();
     if description.ranges {
-        let segments = size.div_ceil(segment_size);
-        let at_once = segments.min(in_flight as u64);
-        let plan = match segments {
-            0 | 1 => "one segment".to_owned(),
-            n => format!("{n} segments of {}, {at_once} at once", BinaryBytes(segment_size)),
+        let plan = Plan::segments(size, segment_size, in_flight, first_byte);
+        let how = match plan.invocations() {
+            1 => "one segment".to_owned(),
+            n => format!(
+                "{n} segments of {}, {} at once",
+                BinaryBytes(segment_size),
+                n.min(in_flight)
+            ),
         };
-        lines.push(("plan", plan));
+        lines.push(("plan", how));
+        lines.push(("segments", estimate(&plan, tariff)));
     }
-    let seconds = size.saturating_sub(BURST) / RATE;
-    let single = match roughly(Duration::from_secs(seconds)) {
-        time if size > STREAM_LIMIT => {
-            format!("{time}, but the service ends it at {}", BinaryBytes(STREAM_LIMIT))
-        }
-        time => time,
-    };
-    lines.push(("one stream", format!("{single}, at the service's documented rate")));
+    let plan = Plan::one_stream(size, first_byte);
+    lines.push(("one stream", estimate(&plan, tariff)));
     lines
+        .push(("estimate", "the documented burst and rate, this one first byte; the least".into()));
+    lines.push(("prices", tariff.prices()));
+    lines
+}
+
+fn estimate(plan: &Plan, tariff: &Tariff) -> String {
+    let time = roughly(Duration::from_secs_f64(plan.seconds()));
+    let ends = match plan.cut_at() {
+        Some(bytes) => format!(", but the service ends it at {}", BinaryBytes(bytes)),
+        None => String::new(),
+    };
+    format!("{time}{ends}; {}", tariff.cost(&plan.usage()).words())
 }
 
 fn size(bytes: u64) -> String {

@@ -11,6 +11,9 @@ mod http_client;
 
 mod time_limits;
 
+mod cost;
+
+mod bench;
 mod continuing;
 mod fetch;
 mod inspect;
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
             Command::Cat(arguments) => fetch::get(arguments.into_get()).await,
             Command::Resume(arguments) => fetch::resume(arguments).await,
             Command::Verify(arguments) => verify::verify(arguments).await,
+            Command::Bench(arguments) => bench::bench(arguments).await,
             Command::Inspect(arguments) => inspect::inspect(arguments).await,
             Command::Local(arguments) => serve::local(arguments).await,
             Command::Function => serve::function().await,

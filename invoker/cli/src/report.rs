@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use invoker::{Error, ErrorKind, Integrity, Progress, Report, TimeLimit};
 
+use crate::cost::{Tariff, Usage};
+use crate::target::LOCAL;
+
 /// A mistake in what was typed.
 pub(crate) const USAGE: u8 = 2;
 
@@ -242,6 +245,7 @@ pub(crate) fn write(
     function: &str,
     object: Option<&str>,
     progress: &Progress,
+    tariff: &Tariff,
     outcome: Result<&Report, &Failure>,
 ) -> Result<(), Failure> {
     let counted = outcome.map_or_else(|_| progress.snapshot(), |report| report.snapshot);
@@ -286,6 +290,7 @@ pub(crate) fn write(
         "crc64nvme": outcome.ok().map(|report| report.crc64nvme.to_string()),
         "peak_rss_bytes": peak_rss_bytes(),
         "integrity": integrity,
+        "cost": tariff.json(&Usage::from(&counted), function.starts_with(LOCAL)),
         "error": error,
     });
     let ReportFile { mut file, path } = report_file;

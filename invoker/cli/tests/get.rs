@@ -168,6 +168,7 @@ fn check_fields(report: &Value) {
         ("refetched_bytes", "whole"),
         ("peak_rss_bytes", "whole null"),
         ("integrity", "object"),
+        ("cost", "object"),
         ("error", "object null"),
     ] {
         let kind = match report.get(name) {

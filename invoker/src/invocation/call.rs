@@ -23,6 +23,7 @@ use super::silence::{Silence, no_answer};
 use super::timeouts::Timeouts;
 use super::{Invocation, error_answer};
 use crate::error::{Error, ErrorKind};
+use crate::meter::Meter;
 
 /// The media type of a body made of frames.
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -49,6 +50,7 @@ pub(crate) async fn call(
     invocation: &Invocation,
     timeouts: Timeouts,
     retries: SdkRetries,
+    meter: &Meter,
 ) -> Result<(Begun, Events), Error> {
     let tap = Tap::default();
     let operation = client
@@ -70,13 +72,18 @@ pub(crate) async fn call(
     }
     let operation = operation.config_override(config);
 
-    let started = Instant::now();
-    let output = tokio::time::timeout(timeouts.first_byte, operation.send())
+    let (started, running) = (Instant::now(), meter.begin());
+    let answer = tokio::time::timeout(timeouts.first_byte, operation.send())
         .await
-        .map_err(|_| no_answer(timeouts.first_byte))?
-        .map_err(|error| {
-            Error::from_sdk(error, tap.seen().endpoint.as_deref(), timeouts.connect)
-        })?;
+        .map_err(|_| no_answer(timeouts.first_byte))?;
+    let output = match answer {
+        Ok(output) => output,
+        Err(error) => {
+            running.refused();
+            let seen = tap.seen();
+            return Err(Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect));
+        }
+    };
     let Seen { endpoint, body } = std::mem::take(&mut *tap.seen());
     let Some(body) = body else {
         let found = output.response_stream_content_type().unwrap_or("without a Content-Type");
@@ -91,7 +98,7 @@ pub(crate) async fn call(
         executed_version: output.executed_version().map(str::to_owned),
         request_id: output.request_id().map(str::to_owned),
     };
-    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()))))
+    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()), running)))
 }
 
 /// Looks at a call as it goes over the wire: which endpoint it is sent to, and the raw body of its

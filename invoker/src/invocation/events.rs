@@ -14,6 +14,7 @@ use super::ending::{Completion, read_invoke_complete};
 use super::silence::{Silence, TooLong};
 use crate::error::{Error, ErrorKind, quotable, refusal_kind, told};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Payload};
+use crate::meter::Running;
 
 /// How long the end of the body is awaited once `InvokeComplete` is there. The result is whole by
 /// then; the wait only gives bytes that should not be there the time to show themselves.
@@ -35,6 +36,7 @@ pub(crate) struct Events {
     received: u64,
     end: End,
     silence: Silence,
+    running: Running,
 }
 
 /// How far the answer is.
@@ -49,7 +51,7 @@ enum End {
 }
 
 impl Events {
-    pub(super) fn new(body: SdkBody, silence: Silence) -> Self {
+    pub(super) fn new(body: SdkBody, silence: Silence, running: Running) -> Self {
         Self {
             body: Box::pin(body),
             decoder: Decoder::default(),
@@ -57,6 +59,7 @@ impl Events {
             received: 0,
             end: End::NotYet,
             silence,
+            running,
         }
     }
 
@@ -68,6 +71,13 @@ impl Events {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Error>>> {
         let polled = ready!(self.poll_slice(cx));
+        // A function that failed has ended; of a broken stream nobody knows.
+        let failed = |error: &Error| matches!(error.kind(), ErrorKind::Function { .. });
+        match &polled {
+            Some(Ok(bytes)) => self.running.read(bytes.len() as u64),
+            Some(Err(error)) if !failed(error) => {}
+            Some(Err(_)) | None => self.running.ended(),
+        }
         if let Some(Err(_)) = polled {
             self.end = End::Failed;
             self.ready = Payload::new().into_iter();
