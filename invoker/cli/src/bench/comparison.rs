@@ -27,7 +27,8 @@ impl Measured {
     /// What segments take against one stream, if both were measured, and differ.
     pub(super) fn times_faster(&self) -> Option<(f64, bool)> {
         let (one, many) = (typical(&self.one_stream)?, typical(&self.segments)?);
-        if !many.told.ranges {
+        // One segment is one stream, asked for in other words.
+        if !many.told.ranges || many.snapshot.segments < 2 {
             return None;
         }
         let size = self.told().size;
