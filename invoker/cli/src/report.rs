@@ -147,7 +147,7 @@ impl Failure {
                 _ => return None,
             },
             ErrorKind::Throttled { .. } => {
-                "try a smaller --in-flight, a longer --throttle-patience, or later"
+                "try a smaller --max-in-flight, a longer --throttle-patience, or later"
             }
             ErrorKind::Changed => "--restart begins again, with the new version",
             ErrorKind::CannotResume => "`invoker get --restart` begins again",
@@ -203,13 +203,16 @@ pub(crate) struct ReportFile {
 impl ReportFile {
     /// `output` is where the result goes, which must be another place.
     pub(crate) fn create(path: &Path, output: &Path) -> Result<Self, Failure> {
+        // Through a link, as the result goes.
+        let output = place(output);
         let beside = |suffix: &str| {
             let mut name = output.as_os_str().to_owned();
             name.push(suffix);
             PathBuf::from(name)
         };
-        let taken = [output.to_owned(), beside(".part"), beside(".part.journal")];
-        if taken.iter().any(|other| place(other) == place(path)) {
+        let taken = [output.clone(), beside(".part"), beside(".part.journal")];
+        let dangling = path.is_symlink() && !path.exists();
+        if dangling || taken.contains(&place(path)) {
             let message = format!("{} cannot take both the result and its report", path.display());
             return Err(Failure::Usage(message));
         }
@@ -275,7 +278,8 @@ pub(crate) fn write(
         "in_flight_max": counted.in_flight_max,
         "retries": counted.retries,
         "throttles": counted.throttles,
-        "hedges": 0,
+        "hedges": counted.hedges,
+        "splits": counted.splits,
         "refetched_bytes": counted.refetched_bytes,
         "resumed_bytes": counted.resumed_bytes,
         "resumable": matches!(outcome, Err(Failure::Resumable { .. })),
