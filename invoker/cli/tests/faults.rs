@@ -2,7 +2,8 @@
 //! it comes out, as the table in `docs/faults.md`, which has to say the same.
 //!
 //! `UPDATE_DOCS=1 cargo test -p invoker-cli --test faults` writes them anew.
-#![cfg(target_os = "linux")] // whose words for a broken connection the table has
+#![cfg(target_os = "linux")] // whose words for a broken connection the tables have
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
 
 mod support;
 
@@ -165,7 +166,7 @@ impl Bench {
                 .arg("serve-function")
                 .env("STREAM_FN_SOURCE", "pattern");
             let plain = failing_function();
-            let plain = Function::from_command_line(&format!("plain{lane}"), &plain).unwrap();
+            let plain = Function::from_command_line(format!("plain{lane}"), &plain).unwrap();
             builder = builder.function(object).function(plain);
         }
         let wishes = Wishes::default();

@@ -7,8 +7,9 @@ use super::runs::Run;
 use crate::checksum;
 
 /// The shortest run that is worth a record while its segment goes on, in bytes. What is not
-/// recorded is fetched again after a crash: with 32 segments in flight, 8 MiB on average.
-const RUN_BYTES: u64 = 512 * 1024;
+/// recorded is fetched again after a crash: with 32 segments in flight, 2 MiB on average. A record
+/// has 32 bytes, and a run of this length is a few writes of the part file already.
+const RUN_BYTES: u64 = 128 * 1024;
 
 /// How many records an object gets beyond those that end its segments. It bounds the journal of a
 /// very large object, by longer runs.
