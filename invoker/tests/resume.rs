@@ -190,6 +190,36 @@ async fn stopping_records_what_there_is() {
     finish(&folder).await;
 }
 
+/// Before a byte is asked for there may be much to read again; even then the file is free, and what
+/// is left of it is told, when the download says that it was stopped.
+#[tokio::test]
+async fn stopping_while_the_file_is_opened_leaves_what_there_was() {
+    let service = Service::start(cut_from(0)).await;
+    let stopped = async |folder: &Folder, start_over: bool| {
+        let download = download(&service).start_over(start_over);
+        // Once it has begun.
+        let stop = tokio::task::yield_now();
+        let error = download.to_file_until(folder.out(), stop).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Stopped);
+        error.unfinished().is_some()
+    };
+    for _ in 0..20 {
+        let folder = Folder::new();
+        assert!(!stopped(&folder, false).await);
+        assert_eq!(folder.names(), [""; 0]);
+    }
+    let folder = Folder::begun(5).await;
+    assert!(stopped(&folder, false).await);
+    assert_eq!(folder.names(), ["out.part", "out.part.journal"]);
+    assert!(service.asked().is_empty());
+    let (report, _) = finish(&folder).await;
+    assert!(report.snapshot.resumed_bytes >= 5 * SEGMENT, "{report:?}");
+
+    let folder = Folder::begun(5).await;
+    assert!(!stopped(&folder, true).await);
+    assert!(!folder.journal().exists() || folder.part().exists(), "half of it is left");
+}
+
 #[tokio::test]
 async fn a_download_that_is_dropped_leaves_a_journal_and_no_task() {
     let gate = Arc::new(Notify::new());

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -84,25 +85,43 @@ impl Drop for Wanted {
 impl FileWriter {
     /// Fails at once if the file cannot be written, before anything is called. With the writer
     /// comes what is left of an earlier download that asked the same, unless that is to be
-    /// forgotten.
+    /// forgotten. When `stop` ends first, the file is nobody's again when this returns.
     pub(super) async fn open(
         target: &Path,
         question: Question,
         forget: bool,
+        stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(Self, Option<Journal>), Error> {
         let target = target.to_owned();
         let wanted = Wanted(Arc::new(AtomicBool::new(true)));
         let still = Arc::clone(&wanted.0);
-        let (mut part, left) = on_a_thread(move || {
+        let mut opening = pin!(on_a_thread(move || {
+            if forget && !still.load(Ordering::Acquire) {
+                return Err(stopped()); // with what is there as it is
+            }
             let mut part = PartFile::open(&target)?;
             let mut left = if forget { None } else { part.left(&question)? };
             match &mut left {
-                Some(journal) => part.go_on(journal, &still)?,
+                Some(journal) => part
+                    .go_on(journal, &still)
+                    .map_err(|error| error.with_unfinished(part.pause()))?,
                 None => part.start_over()?,
             }
             Ok((part, left))
-        })
-        .await?;
+        }));
+        let opened = tokio::select! {
+            biased;
+            () = stop => None,
+            opened = &mut opening => Some(opened?),
+        };
+        let Some((mut part, left)) = opened else {
+            drop(wanted); // the thread reads no further
+            let left = match opening.await {
+                Ok((mut part, _)) => on_a_thread(move || Ok(part.pause())).await.ok().flatten(),
+                Err(error) => error.unfinished().map(Path::to_owned),
+            };
+            return Err(stopped().with_unfinished(left));
+        };
         let (desk, mut waiting) = mpsc::channel::<Work>(WAITING_PIECES);
         let thread = tokio::task::spawn_blocking(move || {
             while let Some(work) = waiting.blocking_recv() {
@@ -154,6 +173,11 @@ impl FileWriter {
             let _ = removed.await;
         }
     }
+}
+
+/// The caller wants no more.
+pub(super) fn stopped() -> Error {
+    Error::new(ErrorKind::Stopped, "the download was stopped")
 }
 
 /// Bytes have another sum than they should.

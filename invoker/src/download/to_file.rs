@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::check::Check;
 use super::discovery::{Found, Object};
-use super::file_writer::{Desk, FileWriter, Work, WriterGone};
+use super::file_writer::{Desk, FileWriter, Work, WriterGone, stopped};
 use super::journal::{Header, Question};
 use super::{Download, Report, Settings, not_repeatable, plan};
 use crate::body::ResponseStream;
@@ -30,12 +30,7 @@ pub(super) async fn to_file(
     let deadline = download.invoker.deadline();
     let question = download.question();
     let forget = download.start_over;
-    let opened = tokio::select! {
-        biased;
-        () = &mut stop => return Err(stopped()),
-        opened = FileWriter::open(path, question.clone(), forget) => opened,
-    };
-    let (writer, left) = opened?;
+    let (writer, left) = FileWriter::open(path, question.clone(), forget, stop.as_mut()).await?;
     let desk = writer.desk();
     let fetched = tokio::select! {
         fetched = deadline.hold(async {
@@ -70,10 +65,6 @@ pub(super) async fn to_file(
             Ok(_) => Error::new(ErrorKind::LocalFile, "the file was closed too early"),
         }),
     }
-}
-
-fn stopped() -> Error {
-    Error::new(ErrorKind::Stopped, "the download was stopped")
 }
 
 /// Why nothing more is written.
