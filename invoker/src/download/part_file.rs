@@ -264,13 +264,15 @@ impl PartFile {
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        if self.finished || self.pause().is_some() {
-            return;
+        if !self.finished && self.pause().is_none() {
+            if self.record.is_some() {
+                let _ = std::fs::remove_file(journal_file::path_beside(&self.part));
+            }
+            let _ = std::fs::remove_file(&self.part);
         }
-        if self.record.is_some() {
-            let _ = std::fs::remove_file(journal_file::path_beside(&self.part));
-        }
-        let _ = std::fs::remove_file(&self.part);
+        // A lock ends with the last copy of its descriptor, and a process that this one starts just
+        // now has copies of all until it is another program.
+        let _ = self.file.unlock();
     }
 }
 

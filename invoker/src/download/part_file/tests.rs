@@ -46,6 +46,19 @@ fn there(target: &Path) -> Vec<Range<u64>> {
         .map_or(Vec::new(), |journal| journal.runs.iter().map(|run| run.range).collect())
 }
 
+/// As a process has one that is started at the wrong moment.
+#[test]
+fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("out");
+    let part = begun(&target, b"0123456789", 5, &[0]);
+    let copy = part.file.try_clone().unwrap();
+    assert!(PartFile::open(&target).is_err(), "two writers");
+    drop(part);
+    assert_eq!(there(&target), [0..5]);
+    drop(copy);
+}
+
 #[test]
 fn a_file_has_its_name_only_when_finished() {
     let folder = tempfile::tempdir().unwrap();
