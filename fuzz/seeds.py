@@ -226,11 +226,69 @@ def requests():
     yield "header-nonsense", call({**minimal, "headers": {"a b": "c", "ok": "a\u0001b", "n": None}})
 
 
+def claim(kind, start, length, total=0):
+    return struct.pack("<IQQQ", kind, start, length, total)
+
+
+def record(*fields):
+    fields = claim(*fields)
+    return fields + struct.pack("<I", zlib.crc32(fields))
+
+
+def journal_header(size=1000, wanted=None):
+    return json.dumps({
+        "question": {
+            "invocation": {
+                "function": "f", "qualifier": None, "payload": "e30=", "client_context": {},
+                "custom": {"a": "b"}, "tenant_id": None, "log_tail": False,
+            },
+            "wanted": wanted or "All",
+            "note": "",
+        },
+        "version": {"etag": '"a"', "size": size, "executed": "7"},
+        "wanted": {"start": 0, "end": size},
+        "description": {
+            "ranges": True, "size": size, "etag": '"a"', "executed_version": "7",
+            "content_type": None, "last_modified": None, "checksum": None,
+        },
+    }).encode()
+
+
+def journal(text, version=1, length=None):
+    front = b"invoker journal\n" + struct.pack("<II", version, length or len(text)) + text
+    return front + struct.pack("<I", zlib.crc32(front))
+
+
+def journals():
+    whole, text, claims = bytes([0]), bytes([1]), bytes([2])
+    header = journal_header()
+    records = record(1, 0, 500, 7) + record(1, 600, 400, 8) + record(2, 0, 1) + record(3, 0, 0, 9)
+    yield "empty", whole
+    yield "header", whole + journal(header)
+    yield "records", whole + journal(header) + records
+    yield "torn", whole + journal(header) + records[:-3]
+    yield "flipped", whole + journal(header) + records[:40] + b"\xff" + records[41:]
+    yield "junk", whole + b"a shopping list"
+    yield "later", whole + journal(header, version=2)
+    yield "long", whole + journal(header, length=0xFFFFFFFF)
+    yield "text", text + header
+    yield "text-range", text + journal_header(wanted={"Range": {"start": 1, "end": 9}})
+    yield "text-unsound", text + header.replace(b'"end": 1000', b'"end": 1001')
+    yield "text-not-json", text + b"{"
+    size = struct.pack("<H", 1000)
+    yield "claims", claims + size + claim(1, 0, 500) + claim(1, 500, 500)
+    yield "claims-overlap", claims + size + claim(1, 0, 500) + claim(1, 250, 500) + claim(2, 300, 9)
+    yield "claims-beyond", claims + size + claim(1, 900, 500) + claim(1, 0, 1)
+    yield "claims-overflow", claims + size + claim(1, 2**64 - 1, 2**64 - 1)
+    yield "claims-empty", claims + size + claim(1, 5, 0) + claim(9, 0, 1)
+    yield "claims-of-nothing", claims + struct.pack("<H", 0) + claim(1, 0, 1)
+
+
 def main():
     for name, data in event_streams():
         write("event_stream_raw", name, data)
         write("event_stream_repaired", name, data)
-    for target, seeds in {"head": heads, "range": ranges, "request": requests}.items():
+    for target, seeds in {"head": heads, "journal": journals, "range": ranges, "request": requests}.items():
         for name, data in seeds():
             write(target, name, data)
     # The vectors of the official decoder's own tests, if its source is at hand.

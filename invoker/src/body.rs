@@ -37,13 +37,27 @@ pub struct ResponseStream {
     first: Bytes,
     /// What the head promised, in bytes.
     promised: Option<u64>,
-    delivered: u64,
-    recent: trailer_text::Recent,
-    ended: bool,
+    /// The length, in bytes, that a body without a promise must not have.
+    doubtful: Option<u64>,
+    /// Bytes of the body that have come.
+    arrived: u64,
+    keeper: trailer_text::Keeper,
+    /// What may be delivered; either may be empty.
+    ready: [Bytes; 2],
+    phase: Phase,
     /// When it must be whole, and the timer for it.
     deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
     /// The rest of a slice that did not fit into the buffer of an `AsyncRead`.
     unread: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Reading,
+    /// The end is proven; what is ready is the last of it.
+    Whole,
+    /// The last item was delivered.
+    Ended,
 }
 
 impl ResponseStream {
@@ -78,9 +92,11 @@ impl ResponseStream {
             head,
             first,
             promised,
-            delivered: 0,
-            recent: trailer_text::Recent::default(),
-            ended: false,
+            doubtful: None,
+            arrived: 0,
+            keeper: trailer_text::Keeper::new(promised.is_some()),
+            ready: Default::default(),
+            phase: Phase::Reading,
             deadline: None,
             unread: Bytes::new(),
         })
@@ -132,68 +148,105 @@ impl ResponseStream {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        if self.ended {
-            return Poll::Ready(None);
+        loop {
+            if let Some(bytes) = self.ready.iter_mut().find(|bytes| !bytes.is_empty()) {
+                return Poll::Ready(Some(Ok(std::mem::take(bytes))));
+            }
+            if self.phase != Phase::Reading {
+                self.phase = Phase::Ended;
+                return Poll::Ready(None);
+            }
+            let late = match &mut self.deadline {
+                Some((deadline, timer)) => timer.as_mut().poll(cx).map(|()| deadline.passed()),
+                None => Poll::Pending,
+            };
+            let next = match late {
+                Poll::Ready(late) => Some(Err(late)),
+                Poll::Pending if self.first.is_empty() => ready!(self.events.poll_payload(cx)),
+                Poll::Pending => Some(Ok(std::mem::take(&mut self.first))),
+            };
+            let taken = match next {
+                Some(Ok(bytes)) => self.take(bytes),
+                // What the function says of itself tells more than how its connection ended.
+                Some(Err(error)) => Err(self.keeper.broken_text().unwrap_or(error)),
+                None => self.end(),
+            };
+            if let Err(error) = taken {
+                self.phase = Phase::Ended;
+                let error = error.with_request_id(self.begun.request_id.as_deref());
+                return Poll::Ready(Some(Err(error)));
+            }
         }
-        let late = match &mut self.deadline {
-            Some((deadline, timer)) => timer.as_mut().poll(cx).map(|()| deadline.passed()),
-            None => Poll::Pending,
-        };
-        let next = match late {
-            Poll::Ready(late) => Some(Err(late)),
-            Poll::Pending if self.first.is_empty() => ready!(self.events.poll_payload(cx)),
-            Poll::Pending => Some(Ok(std::mem::take(&mut self.first))),
-        };
-        let checked = match next {
-            Some(Ok(bytes)) => Some(self.check(bytes)),
-            Some(Err(error)) => Some(Err(error)),
-            None => self.check_end().err().map(Err),
-        };
-        self.ended = !matches!(checked, Some(Ok(_)));
-        Poll::Ready(checked.map(|item| {
-            item.map_err(|error| error.with_request_id(self.begun.request_id.as_deref()))
-        }))
     }
 
-    /// Lets bytes of the body through, or says why they are none.
-    fn check(&mut self, bytes: Bytes) -> Result<Bytes, Error> {
-        let delivered = self.delivered + bytes.len() as u64;
+    /// Takes bytes of the body, or says why they are none.
+    fn take(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let before = self.arrived;
+        self.arrived += bytes.len() as u64;
+        let slice = bytes.clone();
+        self.ready = self.keeper.push(bytes);
         match self.promised {
-            Some(promised) if delivered > promised => {
-                let excess = &bytes[(promised - self.delivered) as usize..];
-                let text = trailer_text::at_start(&bytes);
-                let error = text.or_else(|| trailer_text::at_start(excess)).unwrap_or_else(|| {
-                    let message = format!(
-                        "the function sent more than the {promised} bytes that its head promised"
-                    );
-                    Error::new(ErrorKind::Inconsistent, message)
-                });
-                return Err(error);
+            Some(promised) if self.arrived > promised => {
+                // A text that begins within the promise, or right behind it, may still go on.
+                let kept_from = self.arrived - self.keeper.held() as u64;
+                let excess = &slice[promised.saturating_sub(before) as usize..];
+                let error = match self.keeper.text().or_else(|| trailer_text::at_start(excess)) {
+                    Some(error) => error,
+                    None if self.keeper.held() > 0 && kept_from <= promised => return Ok(()),
+                    None => {
+                        let message = format!(
+                            "the function sent more than the {promised} bytes that its head \
+                             promised"
+                        );
+                        Error::new(ErrorKind::Inconsistent, message)
+                    }
+                };
+                self.ready = Default::default();
+                Err(error)
             }
-            Some(_) => {}
-            None => {
-                if let Some(error) = trailer_text::at_start(&bytes) {
-                    return Err(error);
+            Some(_) => Ok(()),
+            None => match trailer_text::at_start(&slice) {
+                Some(error) => {
+                    self.ready = Default::default();
+                    Err(error)
                 }
-            }
+                None => Ok(()),
+            },
         }
-        self.delivered = delivered;
-        self.recent.push(&bytes);
-        Ok(bytes)
     }
 
-    fn check_end(&self) -> Result<(), Error> {
-        match self.promised {
-            Some(promised) if promised == self.delivered => Ok(()),
-            Some(promised) => Err(self.recent.at_end().unwrap_or_else(|| {
-                let message = format!(
-                    "the body ended at {} of the {promised} bytes that its head promised",
-                    self.delivered
-                );
-                Error::new(ErrorKind::Truncated, message)
-            })),
-            None => self.recent.at_end().map_or(Ok(()), Err),
+    /// A range of `len` bytes was asked. A body of that very length, whose head promises none, may
+    /// be the whole result or that part of it: nobody can tell.
+    pub(crate) fn doubt(&mut self, len: u64) {
+        self.doubtful = Some(len).filter(|_| self.promised.is_none());
+    }
+
+    /// The invocation ended well. So did the body, if all that was promised is there.
+    fn end(&mut self) -> Result<(), Error> {
+        let arrived = self.arrived;
+        let kept = self.promised == Some(arrived);
+        if !kept && let Some(error) = self.keeper.text() {
+            return Err(error);
         }
+        match self.promised {
+            Some(promised) if !kept => {
+                let message = format!(
+                    "the body ended at {arrived} of the {promised} bytes that its head promised"
+                );
+                return Err(Error::new(ErrorKind::Truncated, message));
+            }
+            None if self.doubtful == Some(arrived) => {
+                let message = format!(
+                    "the answer promises no length, and is exactly as long as the {arrived} bytes \
+                     that were asked first: it may be all or only a part; fetch it without segments"
+                );
+                return Err(Error::new(ErrorKind::Inconsistent, message));
+            }
+            _ => {}
+        }
+        self.ready[0] = self.keeper.release();
+        self.phase = Phase::Whole;
+        Ok(())
     }
 }
 
@@ -204,8 +257,8 @@ impl std::fmt::Debug for ResponseStream {
             .field("executed_version", &self.begun.executed_version)
             .field("head", &self.head)
             .field("promised", &self.promised)
-            .field("delivered", &self.delivered)
-            .field("ended", &self.ended)
+            .field("arrived", &self.arrived)
+            .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
 }
@@ -230,12 +283,16 @@ impl http_body::Body for ResponseStream {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        self.phase == Phase::Ended
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
         match self.promised {
-            Some(promised) => http_body::SizeHint::with_exact(promised - self.delivered),
+            Some(promised) => {
+                let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
+                let delivered = self.arrived - waiting as u64;
+                http_body::SizeHint::with_exact(promised.saturating_sub(delivered))
+            }
             None => http_body::SizeHint::default(),
         }
     }

@@ -36,6 +36,15 @@ impl Deadline {
         done.unwrap_or_else(|_| Err(self.passed().into()))
     }
 
+    /// Waits for the deadline; what is said when it has passed.
+    pub(crate) async fn reached(&self) -> Error {
+        match self.at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+        self.passed()
+    }
+
     /// Wakes at the deadline.
     pub(crate) fn timer(&self) -> Option<Pin<Box<Sleep>>> {
         self.at.map(|at| Box::pin(tokio::time::sleep_until(at)))

@@ -22,6 +22,9 @@ mod to_file;
 
 mod unfinished;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,7 +33,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::body::ResponseStream;
 use crate::checksum::{Checksum, Sum};
@@ -39,8 +42,10 @@ use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::Error;
 use crate::invocation::Invocation;
+use crate::memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 use crate::piece::Version;
-use crate::progress::{InFlight, Progress, Snapshot};
+use crate::progress::{self, Progress, Snapshot};
+use crate::segment::pace::Pace;
 use crate::segment::retry::{self, Class, Policy};
 use crate::segment::{Asking, Segment};
 use check::Check;
@@ -56,12 +61,17 @@ pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
 /// bandwidth").
 pub const DEFAULT_SEGMENT_SIZE: u64 = 5 * 1024 * 1024;
 
-/// Segments in flight. A thirtieth of the 1,000 concurrent executions that an account has at first,
+/// Segments in flight at most. A thirtieth of the 1,000 concurrent executions that an account has at first,
 /// for they are shared by all its functions.
 pub const DEFAULT_IN_FLIGHT: usize = 32;
 
-/// Bytes held for a reader who wants them in order: twelve segments of the default size.
-pub const DEFAULT_MEMORY_LIMIT: usize = 64 * 1024 * 1024;
+/// The smallest segment that is chosen by itself, in bytes: each is an invocation, with its own price
+/// and its own time to begin.
+const LEAST_SEGMENT_SIZE: u64 = 1024 * 1024;
+
+/// No more segments are ever in flight: beyond the quota of any account that was heard of, and what a
+/// queue can hold.
+const IN_FLIGHT_LIMIT: usize = 100_000;
 
 /// A fetch of one result, to be configured and then started.
 ///
@@ -81,6 +91,7 @@ pub struct Download {
     wanted: Wanted,
     segmented: bool,
     settings: Settings,
+    budget: MemoryBudget,
     policy: Policy,
     progress: Progress,
     note: String,
@@ -90,10 +101,17 @@ pub struct Download {
 /// How much at once, and what it should come to.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
-    segment_size: u64,
-    in_flight: usize,
-    memory_limit: usize,
+    /// `None` is as fits.
+    segment_size: Option<u64>,
+    in_flight: InFlight,
     expected: Option<Checksum>,
+}
+
+/// How many segments at once.
+#[derive(Clone, Copy, Debug)]
+enum InFlight {
+    Fixed(usize),
+    Growing(usize),
 }
 
 impl Invoker {
@@ -111,11 +129,11 @@ impl Invoker {
             wanted: Wanted::All,
             segmented: true,
             settings: Settings {
-                segment_size: DEFAULT_SEGMENT_SIZE,
-                in_flight: DEFAULT_IN_FLIGHT,
-                memory_limit: DEFAULT_MEMORY_LIMIT,
+                segment_size: None,
+                in_flight: InFlight::Growing(DEFAULT_IN_FLIGHT),
                 expected: None,
             },
+            budget: MemoryBudget::of(DEFAULT_MEMORY_LIMIT),
             policy: Policy::default(),
             progress: Progress::new(),
             note: String::new(),
@@ -132,17 +150,26 @@ impl Download {
         self
     }
 
-    /// Bytes of one segment, at least 1; [`DEFAULT_SEGMENT_SIZE`] if this is not called. A segment
-    /// is never larger than the [memory limit](Self::memory_limit).
+    /// Bytes of one segment, at least 1. If this is not called: [`DEFAULT_SEGMENT_SIZE`], or less for
+    /// [`in_order`](Self::in_order), so that as many as may be in flight fit into the memory, but not
+    /// less than 1 MiB. A segment is never larger than the [memory limit](Self::memory_limit).
     pub fn segment_size(mut self, bytes: u64) -> Self {
-        self.settings.segment_size = bytes.max(1);
+        self.settings.segment_size = Some(bytes.max(1));
         self
     }
 
-    /// The most segments in flight at once, at least 1; [`DEFAULT_IN_FLIGHT`] if this is not
-    /// called.
+    /// The most segments in flight at once, at least 1; [`DEFAULT_IN_FLIGHT`] if neither this nor
+    /// [`in_flight`](Self::in_flight) is called. A download begins with eight, and takes more for as
+    /// long as that brings more; it takes fewer as soon as the service throttles it.
+    pub fn max_in_flight(mut self, segments: usize) -> Self {
+        self.settings.in_flight = InFlight::Growing(segments.clamp(1, IN_FLIGHT_LIMIT));
+        self
+    }
+
+    /// So many segments in flight at once, at least 1, from the beginning on and whatever comes of
+    /// it.
     pub fn in_flight(mut self, segments: usize) -> Self {
-        self.settings.in_flight = segments.clamp(1, Semaphore::MAX_PERMITS);
+        self.settings.in_flight = InFlight::Fixed(segments.clamp(1, IN_FLIGHT_LIMIT));
         self
     }
 
@@ -152,9 +179,13 @@ impl Download {
     /// Memory in all is at most this and, for each segment in flight, its largest frame and one
     /// read of its socket. A file needs no such budget: there it is the second term, and a few
     /// pieces that wait for the disk.
-    pub fn memory_limit(mut self, bytes: usize) -> Self {
-        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
-        self.settings.memory_limit = bytes.clamp(1, most);
+    pub fn memory_limit(self, bytes: usize) -> Self {
+        self.memory_budget(&MemoryBudget::of(bytes))
+    }
+
+    /// The same, shared with all downloads that have the same budget.
+    pub fn memory_budget(mut self, budget: &MemoryBudget) -> Self {
+        self.budget = budget.clone();
         self
     }
 
@@ -283,8 +314,10 @@ impl Download {
     ///
     /// As [`Invoker::invoke`].
     pub async fn in_order(self) -> Result<OrderedBytes, Error> {
-        let (asking, found, settings) = self.discover().await?;
-        let check = Check::of(&found, &asking, settings.expected);
+        let (budget, expected) = (self.budget.clone(), self.settings.expected);
+        let segment_size = self.segment_size_in_order();
+        let (asking, found) = self.discover(segment_size).await?;
+        let check = Check::of(&found, &asking, expected);
         let sha256 = check.sha256().map(|_| Sha256::new());
         let (progress, deadline) = (asking.progress.clone(), asking.deadline);
         let inner = match found {
@@ -292,8 +325,8 @@ impl Download {
             Found::Object(object) => match *object {
                 // Too large to be held whole: it cannot but wait for its reader.
                 Object { first, version, wanted, .. }
-                    if settings.segment_size > settings.memory_limit as u64
-                        && wanted.end - wanted.start > settings.memory_limit as u64 =>
+                    if segment_size > budget.limit() as u64
+                        && wanted.end - wanted.start > budget.limit() as u64 =>
                 {
                     let next = wanted.start;
                     let segment = first.unwrap_or_else(|| {
@@ -301,7 +334,7 @@ impl Download {
                     });
                     Inner::Direct { segment: Box::new(segment), version, next }
                 }
-                object => Inner::Queue(InOrder::start(asking, object, &settings)),
+                object => Inner::Queue(InOrder::start(asking, object, segment_size, budget)),
             },
         };
         let sum = Sum::default();
@@ -316,16 +349,18 @@ impl Download {
         }
     }
 
-    async fn discover(self) -> Result<(Arc<Asking>, Found, Settings), Error> {
-        let (asking, settings) = self.begin();
-        let found = discovery::discover(&asking, &self.wanted, settings.segment_size);
+    async fn discover(&self, segment_size: u64) -> Result<(Arc<Asking>, Found), Error> {
+        self.progress.begin();
+        let asking = self.asking();
+        let found = discovery::discover(&asking, &self.wanted, segment_size);
         let found = asking.deadline.hold(found).await?;
-        Ok((asking, found, settings))
+        Ok((asking, found))
     }
 
     /// What there is need not be asked: an earlier download was told.
-    fn resume(self, left: Journal) -> (Arc<Asking>, Found, Settings) {
-        let (asking, settings) = self.begin();
+    fn resume(&self, left: Journal) -> (Arc<Asking>, Found) {
+        self.progress.begin();
+        let asking = self.asking();
         if let Some(sum) = left.object_sum {
             asking.set_object_sum(sum);
         }
@@ -337,21 +372,37 @@ impl Download {
             resumed: true,
             description: left.header.description,
         };
-        (asking, Found::Object(Box::new(object)), settings)
+        (asking, Found::Object(Box::new(object)))
     }
 
-    fn begin(&self) -> (Arc<Asking>, Settings) {
-        self.progress.begin();
-        let mut settings = self.settings;
-        settings.segment_size = match self.segmented {
-            true => settings.segment_size.min(settings.memory_limit as u64),
+    fn segment_size_to_file(&self) -> u64 {
+        match self.segmented {
+            true => {
+                let limit = self.budget.limit() as u64;
+                self.settings.segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE).min(limit)
+            }
             false => u64::MAX,
-        };
-        (self.asking(), settings)
+        }
+    }
+
+    fn segment_size_in_order(&self) -> u64 {
+        if !self.segmented {
+            return u64::MAX;
+        }
+        let limit = self.budget.limit() as u64;
+        let (InFlight::Fixed(most) | InFlight::Growing(most)) = self.settings.in_flight;
+        let fits = (limit / most as u64).clamp(LEAST_SEGMENT_SIZE, DEFAULT_SEGMENT_SIZE);
+        self.settings.segment_size.unwrap_or(fits).min(limit)
     }
 
     fn asking(&self) -> Arc<Asking> {
+        let mut pace = match self.settings.in_flight {
+            InFlight::Fixed(segments) => Pace::fixed(segments),
+            InFlight::Growing(most) => Pace::growing(most),
+        };
+        pace.begin(Instant::now());
         Arc::new(Asking {
+            pace: Mutex::new(pace),
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
             policy: self.policy,
@@ -438,7 +489,7 @@ pub struct OrderedBytes {
 enum Inner {
     Plain {
         stream: ResponseStream,
-        _in_flight: InFlight,
+        _in_flight: progress::InFlight,
     },
     Direct {
         segment: Box<Segment>,

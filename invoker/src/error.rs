@@ -224,6 +224,11 @@ impl Error {
             _ if causes.mentions_credentials() => {
                 (ErrorKind::Configuration, "no usable credentials".to_owned())
             }
+            // It was reached, then. This too only words tell: hyper's, for a call that was being sent.
+            SdkError::DispatchFailure(_) if causes.text.contains("(SendRequest)") => {
+                let message = format!("{service} broke the connection before it answered");
+                (ErrorKind::Unreachable, message)
+            }
             SdkError::DispatchFailure(_) => {
                 (ErrorKind::Unreachable, format!("{service} cannot be reached"))
             }
@@ -322,7 +327,7 @@ pub(crate) fn refusal_kind(status: u16, code: String) -> ErrorKind {
 }
 
 /// What of a refusal's message may be told.
-fn told(message: &str) -> String {
+pub(crate) fn told(message: &str) -> String {
     // The first line: a refused signature is explained below it with the whole request, token and
     // all. And some quote the signature in the first one.
     let line = message.lines().next().unwrap_or_default();

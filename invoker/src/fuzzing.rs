@@ -8,10 +8,13 @@ mod event_stream;
 
 mod head;
 
+mod journal;
+
 use bytes::Bytes;
 
 pub use event_stream::{event_stream_raw, event_stream_repaired};
 pub use head::head;
+pub use journal::journal;
 
 /// So many bytes at the front of an input say how the rest of it is cut.
 const CUTS_LEN: usize = 4;
@@ -70,5 +73,10 @@ mod tests {
     #[test]
     fn the_corpus_of_head_breaks_no_promise() {
         replay("head", super::head);
+    }
+
+    #[test]
+    fn the_corpus_of_journal_breaks_no_promise() {
+        replay("journal", super::journal);
     }
 }

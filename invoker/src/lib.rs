@@ -23,6 +23,7 @@ mod client;
 mod byte_range;
 mod checksum;
 mod description;
+mod memory_budget;
 mod piece;
 mod progress;
 mod segment;
@@ -38,10 +39,11 @@ pub use checksum::Checksum;
 pub use client::Invoker;
 pub use description::Description;
 pub use download::{
-    DEFAULT_IN_FLIGHT, DEFAULT_MEMORY_LIMIT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums,
-    Integrity, OrderedBytes, Report, Unfinished, Verified, Wanted, file_checksums,
+    DEFAULT_IN_FLIGHT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums, Integrity, OrderedBytes,
+    Report, Unfinished, Verified, Wanted, file_checksums,
 };
 pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
+pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use progress::{Progress, Snapshot};

@@ -31,6 +31,8 @@ struct Counters {
     in_flight: AtomicU64,
     in_flight_max: AtomicU64,
     retries: AtomicU64,
+    hedges: AtomicU64,
+    splits: AtomicU64,
     throttles: AtomicU64,
     description: OnceLock<Description>,
 }
@@ -60,6 +62,10 @@ pub struct Snapshot {
     pub in_flight_max: u64,
     /// Invocations repeated after a failure that was no throttle.
     pub retries: u64,
+    /// Second invocations, made because the first one of a segment was slow.
+    pub hedges: u64,
+    /// Slow segments of which another invocation took half of what was left.
+    pub splits: u64,
     /// Invocations that the service had no capacity for.
     pub throttles: u64,
 }
@@ -86,6 +92,8 @@ impl Progress {
             in_flight: zero(),
             in_flight_max: zero(),
             retries: zero(),
+            hedges: zero(),
+            splits: zero(),
             throttles: zero(),
             description: OnceLock::new(),
         };
@@ -107,6 +115,8 @@ impl Progress {
             in_flight: counters.in_flight.load(Relaxed),
             in_flight_max: counters.in_flight_max.load(Relaxed),
             retries: counters.retries.load(Relaxed),
+            hedges: counters.hedges.load(Relaxed),
+            splits: counters.splits.load(Relaxed),
             throttles: counters.throttles.load(Relaxed),
         }
     }
@@ -152,6 +162,16 @@ impl Progress {
 
     pub(crate) fn retried(&self) {
         self.counters.retries.fetch_add(1, Relaxed);
+    }
+
+    /// The segment that was just started is half of another one.
+    pub(crate) fn split(&self) {
+        self.counters.segments.fetch_sub(1, Relaxed);
+        self.counters.splits.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn hedged(&self) {
+        self.counters.hedges.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn throttled(&self) {

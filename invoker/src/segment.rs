@@ -4,14 +4,17 @@
 //! failed invocation is followed by one that asks for the rest, from the byte where it stopped.
 
 mod budget;
+pub(crate) mod left;
+pub(crate) mod pace;
 mod refused;
 pub(crate) mod retry;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
@@ -23,12 +26,17 @@ use crate::head::Head;
 use crate::invocation::Invocation;
 use crate::piece::{Piece, Version};
 use crate::progress::{InFlight, Progress};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
+use left::Left;
+use pace::{Ended, Pace};
 use retry::{Budgets, Class, Decision, Failures, Moment, Policy};
 
 /// The longest refusal of a function that is read for its message, in bytes.
 const REFUSAL_LIMIT: usize = 8 * 1024;
+
+/// How often a segment that waits for bytes looks whether it has become a straggler.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What all invocations of one download have in common.
 pub(crate) struct Asking {
@@ -37,6 +45,7 @@ pub(crate) struct Asking {
     pub(crate) invocation: Invocation,
     pub(crate) policy: Policy,
     pub(crate) budgets: Mutex<Budgets>,
+    pub(crate) pace: Mutex<Pace>,
     /// By when all must be done; the download holds to it.
     pub(crate) deadline: Deadline,
     /// A random number in `0.0..1.0`.
@@ -49,6 +58,10 @@ pub(crate) struct Asking {
 impl Asking {
     pub(crate) fn object_sum(&self) -> Option<u64> {
         self.object_sum.get().copied()
+    }
+
+    pub(crate) fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first one counts; the caller of a second compares them.
@@ -82,6 +95,7 @@ impl Asking {
         failures.count(class, now);
         if class == Class::Throttle {
             self.progress.throttled();
+            self.pace().throttled(now);
         }
         let since_byte = self.progress.since_byte();
         let moment = Moment { now, since_byte, chance: (self.chance)() };
@@ -110,9 +124,16 @@ pub(crate) struct Segment {
     range: Range<u64>,
     /// The offset of the next byte to hand out.
     next: u64,
-    /// The answer that is being read, and the offset of its next byte.
-    answer: Option<(ResponseStream, u64)>,
+    left: Left,
+    reading: Option<Reading>,
+    second: Second,
+    look: Pin<Box<Sleep>>,
+    began: Instant,
+    /// From the last call to the beginning of its answer.
+    first_byte: Option<Duration>,
     failures: Failures,
+    /// The offset of the next byte when the last invocation failed.
+    failed_at: u64,
     /// Over the bytes handed out.
     sum: Sum,
     /// Over the bytes of a second reading, made because the first one's end was not proven.
@@ -120,14 +141,56 @@ pub(crate) struct Segment {
     _in_flight: InFlight,
 }
 
+/// An answer that is being read.
+struct Reading {
+    answer: ResponseStream,
+    /// The offset of its next byte.
+    at: u64,
+    /// Where the range ends that was asked for.
+    end: u64,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<Reading, Error>> + Send>>;
+
+/// A second invocation for what is left of a straggler.
+enum Second {
+    No,
+    Asked(Asked),
+    /// There is one for a segment at most.
+    Had,
+}
+
+impl Second {
+    /// Ready when its answer has begun.
+    async fn begun(&mut self) -> Result<Reading, Error> {
+        match self {
+            Self::Asked(asked) => asked.await,
+            Self::No | Self::Had => std::future::pending().await,
+        }
+    }
+}
+
 impl Segment {
     /// A segment that nobody has been asked for yet. `range` is not empty.
     pub(crate) fn new(asking: Arc<Asking>, version: Arc<Version>, range: Range<u64>) -> Self {
-        let _in_flight = asking.progress.start_segment();
-        let next = range.start;
-        let (answer, failures, second_sum) = (None, Failures::default(), None);
-        let sum = Sum::default();
-        Self { asking, version, range, next, answer, failures, sum, second_sum, _in_flight }
+        let began = Instant::now();
+        Self {
+            next: range.start,
+            left: Left::of(&range, began),
+            reading: None,
+            second: Second::No,
+            look: Box::pin(tokio::time::sleep(LOOK_EVERY)),
+            began,
+            first_byte: None,
+            failures: Failures::default(),
+            failed_at: range.start,
+            sum: Sum::default(),
+            second_sum: None,
+            _in_flight: asking.progress.start_segment(),
+            asking,
+            version,
+            range,
+        }
     }
 
     /// The segment whose answer told the version: it has begun, and it fits by definition.
@@ -138,12 +201,19 @@ impl Segment {
         answer: ResponseStream,
     ) -> Self {
         let mut segment = Self::new(asking, version, range);
-        segment.answer = Some((answer, segment.range.start));
+        let Range { start: at, end } = segment.range;
+        segment.reading = Some(Reading { answer, at, end });
         segment
     }
 
+    /// The range; its end moves towards its start when it is split.
     pub(crate) fn range(&self) -> Range<u64> {
         self.range.clone()
+    }
+
+    /// What is left of it, for those who have time to help.
+    pub(crate) fn left(&self) -> Left {
+        self.left.clone()
     }
 
     /// CRC-64/NVME of the bytes handed out so far.
@@ -156,16 +226,31 @@ impl Segment {
     pub(crate) async fn next(&mut self) -> Result<Option<Piece>, Error> {
         loop {
             match self.read().await {
-                Ok(Some(bytes)) => {
+                Ok(Some(mut bytes)) => {
+                    bytes.truncate(self.left.take(bytes.len() as u64) as usize);
+                    if bytes.is_empty() {
+                        continue;
+                    }
                     let offset = self.next;
                     self.sum.update(&bytes);
                     self.next += bytes.len() as u64;
                     self.asking.progress.received(bytes.len() as u64);
                     return Ok(Some(Piece::new(Arc::clone(&self.version), offset, bytes)));
                 }
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    self.reading = None;
+                    self.second = Second::Had;
+                    let (now, began) = (Instant::now(), self.began);
+                    let bytes = self.next - self.range.start;
+                    let took = now.saturating_duration_since(began);
+                    let ended = Ended { bytes, took, first_byte: self.first_byte };
+                    self.asking.pace().ended(now, ended);
+                    return Ok(None);
+                }
                 Err(error) => {
-                    self.answer = None;
+                    self.reading = None;
+                    self.failures.brought(self.next - self.failed_at);
+                    self.failed_at = self.next;
                     self.asking.wait_or_give_up(error, &mut self.failures).await?;
                 }
             }
@@ -174,32 +259,79 @@ impl Segment {
 
     /// The next bytes that were not handed out before.
     async fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        if self.answer.is_none() {
+        if self.reading.is_none() {
             let rest = self.rest();
-            let answer = self.ask(&rest).await?;
-            self.answer = Some((answer, rest.start));
+            let called = Instant::now();
+            self.reading = Some(ask(&self.asking, &self.version, rest).await?);
+            self.first_byte = Some(called.elapsed());
         }
-        while let Some((answer, at)) = &mut self.answer {
-            let Some(bytes) = answer.next_bytes().await else { break };
-            let bytes = bytes?;
-            let offset = *at;
-            *at += bytes.len() as u64;
-            if offset >= self.next {
-                return Ok(Some(bytes));
+        loop {
+            self.range.end = self.left.end();
+            let Some(reading) = &mut self.reading else { break };
+            // The rest of it belongs to another segment now.
+            if self.next == self.range.end && self.range.end < reading.end {
+                break;
             }
-            // A second reading gives all of the range again, and none of it is handed out again.
-            self.asking.progress.refetched(bytes.len() as u64);
-            if let Some(sum) = &mut self.second_sum {
-                sum.update(&bytes);
+            let bytes = tokio::select! {
+                biased;
+                bytes = reading.answer.next_bytes() => bytes,
+                begun = self.second.begun() => {
+                    self.second = Second::Had;
+                    // If it failed, the first one may still come to its end.
+                    if let Ok(begun) = begun {
+                        self.reading = Some(begun);
+                    }
+                    continue;
+                }
+                () = &mut self.look => {
+                    self.look_after_it();
+                    continue;
+                }
+            };
+            let Some(bytes) = bytes else { break };
+            let mut bytes = bytes?;
+            let offset = reading.at;
+            reading.at += bytes.len() as u64;
+            // A second reading gives bytes again, and none of them is handed out again.
+            let again = self.next.saturating_sub(offset).min(bytes.len() as u64);
+            if again > 0 {
+                self.asking.progress.refetched(again);
+                if let Some(sum) = &mut self.second_sum {
+                    sum.update(&bytes);
+                }
+                bytes.advance(again as usize);
+            }
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
             }
         }
         self.check_end()
+    }
+
+    /// Asks a second time for what is left, if this has become a straggler and the budget has room.
+    fn look_after_it(&mut self) {
+        self.look.as_mut().reset(Instant::now() + LOOK_EVERY);
+        if !matches!(self.second, Second::No) || self.next == self.range.end {
+            return;
+        }
+        let mut pace = self.asking.pace();
+        let slow = pace.straggler_after().is_some_and(|after| self.began.elapsed() > after);
+        if !slow || !pace.take_hedge() {
+            return;
+        }
+        drop(pace);
+        self.asking.progress.hedged();
+        tracing::debug!(segment = ?self.range, at = self.next, "a slow segment is asked for again");
+        let (asking, version) = (Arc::clone(&self.asking), Arc::clone(&self.version));
+        let rest = self.next..self.range.end;
+        self.second = Second::Asked(Box::pin(async move { ask(&asking, &version, rest).await }));
     }
 
     /// What is still to be asked for. After the last byte that is everything: all bytes were
     /// handed out, but how their invocation ended is not known, and a function may find out at
     /// the very end that what it sent was wrong.
     fn rest(&mut self) -> Range<u64> {
+        self.range.end = self.left.end();
         if self.next < self.range.end {
             return self.next..self.range.end;
         }
@@ -223,37 +355,38 @@ impl Segment {
             _ => Ok(None),
         }
     }
+}
 
-    async fn ask(&self, range: &Range<u64>) -> Result<ResponseStream, Error> {
-        let mut invocation = self
-            .asking
-            .invocation
-            .clone()
-            .custom("range", byte_range::header(range))
-            .custom("if-match", &self.version.etag);
-        if let Some(executed) = &self.version.executed {
-            invocation = invocation.qualifier(executed);
-        }
-        let answer = match self.asking.call_once(&invocation).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(changed_if_refused(error)),
-        };
-        check_answer(&answer, &self.version, range)
-            .and_then(|()| self.check_object_sum(&answer))
-            .map_err(|error| error.with_request_id(answer.request_id()))?;
-        Ok(answer)
+/// Asks once for `range` of `version`.
+async fn ask(asking: &Asking, version: &Version, range: Range<u64>) -> Result<Reading, Error> {
+    let mut invocation = asking
+        .invocation
+        .clone()
+        .custom("range", byte_range::header(&range))
+        .custom("if-match", &version.etag);
+    if let Some(executed) = &version.executed {
+        invocation = invocation.qualifier(executed);
     }
+    let answer = match asking.call_once(&invocation).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(changed_if_refused(error)),
+    };
+    check_answer(&answer, version, &range)
+        .and_then(|()| check_object_sum(asking, &answer))
+        .map_err(|error| error.with_request_id(answer.request_id()))?;
+    let Range { start: at, end } = range;
+    Ok(Reading { answer, at, end })
+}
 
-    /// A function may know the sum of an object later than its first bytes.
-    fn check_object_sum(&self, answer: &ResponseStream) -> Result<(), Error> {
-        let told = answer.head().and_then(|head| head.header(checksum::HEADER));
-        match told.and_then(checksum::parse) {
-            Some(sum) if self.asking.set_object_sum(sum) != sum => Err(Error::new(
-                ErrorKind::Inconsistent,
-                "two answers gave different checksums for the same version of the object",
-            )),
-            _ => Ok(()),
-        }
+/// A function may know the sum of an object later than its first bytes.
+fn check_object_sum(asking: &Asking, answer: &ResponseStream) -> Result<(), Error> {
+    let told = answer.head().and_then(|head| head.header(checksum::HEADER));
+    match told.and_then(checksum::parse) {
+        Some(sum) if asking.set_object_sum(sum) != sum => Err(Error::new(
+            ErrorKind::Inconsistent,
+            "two answers gave different checksums for the same version of the object",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -291,10 +424,16 @@ fn check_answer(
     }
     match head.header("etag") {
         Some(etag) if etag == version.etag => {}
-        other => {
+        Some(other) => {
             return changed(format!(
                 "the function answered with version {} of the object, not with {}",
-                other.map_or("no".into(), quotable),
+                quotable(other),
+                quotable(&version.etag)
+            ));
+        }
+        None => {
+            return changed(format!(
+                "the function answered without a version of the object, {} was begun",
                 quotable(&version.etag)
             ));
         }

@@ -346,6 +346,23 @@ async fn a_function_that_fails_is_not_asked_again() {
     assert_eq!(*error.kind(), ErrorKind::Function { error_type, message });
 }
 
+/// A function, or what stands before it, that honours the range and loses the head.
+#[tokio::test]
+async fn a_part_without_a_head_is_not_the_whole() {
+    let bytes = pattern(SIZE);
+    let served = bytes.clone();
+    let script = move |asked: &Asked| {
+        let mut answer = range_answer(&served, ETAG, asked);
+        answer.steps.remove(0);
+        answer
+    };
+    let error = both(script.clone(), same).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Inconsistent);
+    // Asked for all of it, there is nothing to doubt.
+    let (got, _) = both(script, |download| download.segments(false)).await.unwrap();
+    assert!(got == bytes);
+}
+
 #[tokio::test]
 async fn a_function_without_ranges_is_one_stream() {
     let bytes = pattern(SIZE);

@@ -294,8 +294,8 @@ async fn damaged_bytes_are_fetched_again() {
 async fn a_lost_part_file_or_journal_costs_its_bytes_and_nothing_else() {
     let folder = Folder::begun(5).await;
     std::fs::remove_file(folder.part()).unwrap();
-    let verified = Unfinished::open(folder.out()).await.unwrap().verify().await.unwrap();
-    assert_eq!(verified.intact, 0);
+    let error = Unfinished::open(folder.out()).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::CannotResume);
     assert_eq!(finish(&folder).await.0.snapshot.resumed_bytes, 0);
 
     let folder = Folder::begun(5).await;

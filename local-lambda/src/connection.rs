@@ -18,6 +18,8 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The most bytes read or written ahead on one connection. It bounds a frame's payload too, because
@@ -41,7 +43,8 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Answers one connection with `answer` until either side closes it. Who answers may also cut it.
-pub(crate) async fn serve<A, F, B>(stream: TcpStream, answer: A)
+/// `written` counts the bytes that the kernel took.
+pub(crate) async fn serve<A, F, B>(stream: TcpStream, written: Arc<AtomicU64>, answer: A)
 where
     A: Fn(Request<Incoming>, &Cut) -> F,
     F: Future<Output = Response<B>>,
@@ -58,7 +61,7 @@ where
     });
     let served = http1::Builder::new()
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(Cuttable::new(stream, cut.clone())), service)
+        .serve_connection(TokioIo::new(Cuttable::new(stream, cut.clone(), written)), service)
         .await;
     if let Err(err) = served {
         // Peers may leave at any time: what that means is known where the body is read.

@@ -135,7 +135,8 @@ async fn supervise(
     let mut connections = JoinSet::new();
     let serve = |stream: TcpStream| {
         let api = Arc::clone(&api);
-        connection::serve(stream, move |request, _| Arc::clone(&api).answer(request))
+        let uncounted = Arc::default();
+        connection::serve(stream, uncounted, move |request, _| Arc::clone(&api).answer(request))
     };
     let status = loop {
         tokio::select! {

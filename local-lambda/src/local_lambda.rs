@@ -226,7 +226,8 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let service = Arc::clone(&service);
-                    connections.spawn(connection::serve(stream, move |request, cut| {
+                    let sent = Arc::clone(&service.counters.bytes_sent);
+                    connections.spawn(connection::serve(stream, sent, move |request, cut| {
                         invoke_api::answer(Arc::clone(&service), request, cut.clone())
                     }));
                 }

@@ -1,4 +1,5 @@
-//! Counting: in, invocations and environments as they come and go; out, their numbers.
+//! Counting: in, invocations and environments as they come and go, and bytes as they leave; out, their
+//! numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,6 +18,9 @@ pub struct Stats {
     pub environments_running: usize,
     /// Faults that were given to invocations. One whose place an answer did not reach is among them.
     pub faults_injected: u64,
+    /// Bytes that the kernel took for callers, HTTP and frames included. What a caller did not read
+    /// before it left is among them: on each connection at most what the kernel's buffers hold.
+    pub bytes_sent: u64,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub(crate) struct Counters {
     environments_started: AtomicU64,
     environments_running: AtomicUsize,
     faults_injected: AtomicU64,
+    /// Shared with the connections of callers.
+    pub(crate) bytes_sent: Arc<AtomicU64>,
 }
 
 /// One running thing; it stops being counted when this is dropped.
@@ -74,6 +80,7 @@ impl Counters {
             environments_started: self.environments_started.load(Ordering::Acquire),
             environments_running: self.environments_running.load(Ordering::Acquire),
             faults_injected: self.faults_injected.load(Ordering::Acquire),
+            bytes_sent: self.bytes_sent.load(Ordering::Acquire),
         }
     }
 }

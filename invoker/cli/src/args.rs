@@ -204,18 +204,21 @@ pub(crate) struct Bytes {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct Transfer {
-    /// Bytes of one segment
-    #[arg(long, value_name = "SIZE", default_value = "5MiB", value_parser = size)]
-    pub(crate) segment_size: u64,
-    /// The most segments at once
+    /// Bytes of one segment; auto is 5MiB, or for stdout what fits into the memory limit
+    #[arg(long, value_name = "SIZE|auto", default_value = "auto", value_parser = segment_size)]
+    pub(crate) segment_size: SegmentSize,
+    /// The most segments at once; it begins with fewer, and takes more while that brings more
     #[arg(long, value_name = "N", default_value_t = invoker::DEFAULT_IN_FLIGHT, value_parser = count)]
-    pub(crate) in_flight: usize,
+    pub(crate) max_in_flight: usize,
+    /// So many segments at once, from the beginning on
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "max_in_flight")]
+    pub(crate) in_flight: Option<usize>,
     /// One stream, as the service sends it: 2 MB/s after the first 6 MB
     #[arg(long)]
     pub(crate) no_segments: bool,
-    /// Bytes held for a slow reader of stdout
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
-    pub(crate) memory_limit: u64,
+    /// Bytes held for a slow reader of stdout [default: 64MiB, or a quarter of a container's memory]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory_limit: Option<u64>,
     /// How many failures of one segment are followed by another try
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
@@ -335,6 +338,20 @@ fn size(text: &str) -> Result<u64, String> {
     match text.parse::<bytesize::ByteSize>() {
         Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
         _ => Err("a size is a number above 0 and a unit, such as 5MiB, 64KiB or 5000000".into()),
+    }
+}
+
+/// Bytes of one segment, or as fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentSize {
+    Auto,
+    Bytes(u64),
+}
+
+fn segment_size(text: &str) -> Result<SegmentSize, String> {
+    match text {
+        "auto" => Ok(SegmentSize::Auto),
+        text => size(text).map(SegmentSize::Bytes),
     }
 }
 

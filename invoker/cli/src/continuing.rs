@@ -1,12 +1,13 @@
 //! What was typed for a download goes in; what its journal should keep of it, and the command line
 //! that continues it, come out. And the other way round.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
-use invoker::Unfinished;
+use invoker::{Checksum, DEFAULT_IN_FLIGHT, Unfinished};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Connection, Question};
+use crate::args::{Connection, Question, SegmentSize, Transfer};
 use crate::report::Failure;
 use crate::target::LOCAL;
 
@@ -46,27 +47,63 @@ impl Note {
     }
 }
 
-/// The command line that continues the download of `file`.
-pub(crate) fn command(file: &Path, connection: &Connection) -> String {
-    let mut command = format!("invoker resume {}", quoted(&file.to_string_lossy()));
-    let Connection { endpoint_url, region, profile } = connection;
-    for (flag, value) in
-        [("--endpoint-url", endpoint_url), ("--region", region), ("--profile", profile)]
-    {
+/// The command line that continues the download of `file` as it was begun.
+pub(crate) fn command(
+    file: &Path,
+    checksum: Option<&Checksum>,
+    transfer: &Transfer,
+    connection: &Connection,
+) -> String {
+    let mut command = format!("invoker resume {}", quoted(file.as_os_str()));
+    let mut flag = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            command.push_str(&format!(" {flag} {}", quoted(value)));
+            command.push_str(&format!(" {name} {}", quoted(value.as_ref())));
         }
+    };
+    flag("--checksum", checksum.map(ToString::to_string));
+    flag("--in-flight", transfer.in_flight.map(|segments| segments.to_string()));
+    let most = Some(transfer.max_in_flight).filter(|&most| most != DEFAULT_IN_FLIGHT);
+    flag("--max-in-flight", most.map(|segments| segments.to_string()));
+    if let SegmentSize::Bytes(bytes) = transfer.segment_size {
+        flag("--segment-size", Some(bytes.to_string()));
+    }
+    let Connection { endpoint_url, region, profile } = connection;
+    flag("--endpoint-url", endpoint_url.as_deref().map(without_password));
+    flag("--region", region.clone());
+    flag("--profile", profile.clone());
+    if transfer.no_segments {
+        command.push_str(" --no-segments");
     }
     command
 }
 
+/// An URL without the user and the password that some write before the host.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
+}
+
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+fn quoted(word: &OsStr) -> String {
+    let bytes = word.as_encoded_bytes();
+    let Some(text) = word.to_str().filter(|text| !text.contains(char::is_control)) else {
+        let escaped: String = bytes
+            .iter()
+            .map(|&byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            })
+            .collect();
+        return format!("$'{escaped}'");
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    match !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
-        true => word.to_owned(),
-        false if word.starts_with('-') => quoted(&format!("./{word}")),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    match !text.is_empty() && text.chars().all(plain) {
+        _ if text.starts_with('-') => quoted(format!("./{text}").as_ref()),
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -85,20 +122,20 @@ mod tests {
             ("$x", "'$x'"),
         ];
         for (word, expected) in table {
-            assert_eq!(quoted(word), expected);
+            assert_eq!(quoted(word.as_ref()), expected);
         }
     }
 
+    #[cfg(unix)]
     #[test]
-    fn a_command_has_the_flags_of_the_connection() {
-        let connection = Connection {
-            endpoint_url: Some("http://127.0.0.1:9000".into()),
-            region: None,
-            profile: Some("my own".into()),
-        };
-        assert_eq!(
-            command(Path::new("a b"), &connection),
-            "invoker resume 'a b' --endpoint-url http://127.0.0.1:9000 --profile 'my own'"
-        );
+    fn a_name_that_is_no_text_is_quoted_all_the_same() {
+        use std::os::unix::ffi::OsStrExt;
+        assert_eq!(quoted(OsStr::from_bytes(b"a\xff'b")), r"$'a\xff\'b'");
+    }
+
+    #[test]
+    fn no_password_is_printed() {
+        assert_eq!(without_password("http://u:p@host:1"), "http://host:1");
+        assert_eq!(without_password("http://host"), "http://host");
     }
 }

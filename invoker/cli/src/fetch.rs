@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use invoker::{Download, Progress, Report, Unfinished};
+use invoker::{Download, ErrorKind, MemoryBudget, Progress, Report, Unfinished};
 
-use crate::args::{Connection, Get, Resume, Transfer};
+use crate::args::{Get, Resume, SegmentSize, Transfer};
 use crate::continuing::{self, Note};
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
@@ -39,8 +39,8 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
             download = download.expect(checksum);
         }
         let what = question.object.as_deref().unwrap_or(&question.function);
-        let task =
-            Task { download, output: &output, what, transfer: &transfer, connection: &connection };
+        let command = continuing::command(&output, bytes.checksum.as_ref(), &transfer, &connection);
+        let task = Task { download, output: &output, what, transfer: &transfer, command };
         fetch(task, target, max_time, progress).await
     })
     .await
@@ -61,8 +61,8 @@ pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
             download = download.expect(checksum);
         }
         let what = note.object.as_deref().unwrap_or(&note.function);
-        let task =
-            Task { download, output: &file, what, transfer: &transfer, connection: &connection };
+        let command = continuing::command(&file, checksum.as_ref(), &transfer, &connection);
+        let task = Task { download, output: &file, what, transfer: &transfer, command };
         fetch(task, target, max_time, progress).await
     })
     .await
@@ -100,7 +100,8 @@ struct Task<'a> {
     /// Its name, for people.
     what: &'a str,
     transfer: &'a Transfer,
-    connection: &'a Connection,
+    /// What continues it.
+    command: String,
 }
 
 async fn fetch(
@@ -109,7 +110,7 @@ async fn fetch(
     max_time: MaxTime,
     progress: &mut Progress,
 ) -> Result<Report, Failure> {
-    let Task { download, output, what, transfer, connection } = task;
+    let Task { download, output, what, transfer, command } = task;
     let destination = Destination::of(output);
     let download = configure(download, transfer);
     *progress = download.progress();
@@ -117,7 +118,7 @@ async fn fetch(
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
     let mut display = Display::new(transfer.quiet, data_on_terminal);
-    let delivered = max_time.download(deliver(download, destination, connection));
+    let delivered = deliver(download, destination, command, max_time);
     let outcome = watched(delivered, progress, &mut display).await;
     display.clear();
     let report = outcome?;
@@ -142,42 +143,51 @@ async fn watched(
     }
 }
 
-/// Brings the result to its place, until a signal ends it.
+/// Brings the result to its place, until a signal or the time limit ends it.
 async fn deliver(
     download: Download,
     destination: Destination,
-    connection: &Connection,
+    command: String,
+    max_time: MaxTime,
 ) -> Result<Report, Failure> {
     match destination {
-        Destination::File(path) => to_file(download, &path, connection).await,
+        // The library ends at the limit, and what it writes down then is not cut short.
+        Destination::File(path) => {
+            let done = to_file(download, &path, command).await;
+            done.map_err(|failure| max_time.as_typed(failure))
+        }
         Destination::Sink { name, path } => {
             let sink = Sink::open(name, path.as_deref())?;
-            tokio::select! {
-                done = to_sink(download, sink) => done,
-                failure = signals::interrupted() => Err(failure),
-            }
+            max_time
+                .download(async {
+                    tokio::select! {
+                        done = to_sink(download, sink) => done,
+                        failure = signals::interrupted() => Err(failure),
+                    }
+                })
+                .await
         }
     }
 }
 
-async fn to_file(
-    download: Download,
-    path: &Path,
-    connection: &Connection,
-) -> Result<Report, Failure> {
+async fn to_file(download: Download, path: &Path, command: String) -> Result<Report, Failure> {
     let mut signal = None;
-    let interrupted = async { signal = Some(signals::interrupted().await) };
+    let interrupted = async {
+        signal = Some(signals::interrupted().await);
+        signals::exit_at_the_next();
+    };
     let error = match download.to_file_until(path, interrupted).await {
         Ok(report) => return Ok(report),
         Err(error) => error,
     };
     let resumable = error.unfinished().is_some();
-    let failure = signal.unwrap_or(Failure::Invoker(error));
+    // What went wrong by itself counts for more than a signal that came later.
+    let failure = match signal {
+        Some(signal) if *error.kind() == ErrorKind::Stopped => signal,
+        _ => Failure::Invoker(error),
+    };
     Err(match resumable {
-        true => {
-            let command = continuing::command(path, connection);
-            Failure::Resumable { failure: Box::new(failure), command }
-        }
+        true => Failure::Resumable { failure: Box::new(failure), command },
         false => failure,
     })
 }
@@ -200,11 +210,21 @@ async fn to_sink(download: Download, mut sink: Sink) -> Result<Report, Failure> 
 }
 
 fn configure(download: Download, transfer: &Transfer) -> Download {
+    let download = match transfer.segment_size {
+        SegmentSize::Auto => download,
+        SegmentSize::Bytes(bytes) => download.segment_size(bytes),
+    };
+    let budget = match transfer.memory_limit {
+        Some(bytes) => MemoryBudget::of(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        None => MemoryBudget::of_this_process(),
+    };
+    let download = match transfer.in_flight {
+        Some(segments) => download.in_flight(segments),
+        None => download.max_in_flight(transfer.max_in_flight),
+    };
     download
-        .segment_size(transfer.segment_size)
-        .in_flight(transfer.in_flight)
         .segments(!transfer.no_segments)
-        .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
+        .memory_budget(&budget)
         .retries(transfer.retries)
         .throttle_patience(transfer.throttle_patience)
 }

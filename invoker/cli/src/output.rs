@@ -25,7 +25,9 @@ pub(crate) enum Destination {
 impl Destination {
     /// `-` is stdout. What exists and is no plain file cannot be replaced, only written.
     pub(crate) fn of(path: &Path) -> Self {
-        if path == Path::new("-") {
+        // By these names it is this process's own stdout as well, with what a shell has put there.
+        const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+        if STDOUT.iter().any(|name| path == Path::new(name)) {
             return Self::Sink { name: "stdout".to_owned(), path: None };
         }
         match std::fs::metadata(path) {
@@ -47,17 +49,27 @@ pub(crate) struct Sink {
 impl Sink {
     pub(crate) fn open(name: String, path: Option<&Path>) -> Result<Self, Failure> {
         let opened = match path {
-            Some(path) => File::options().write(true).open(path),
-            None => stdout(),
+            // Opening a pipe waits for its reader, who may never come.
+            Some(path) if is_pipe(path) => Opened::Later(path.to_owned()),
+            Some(path) => Opened::Now(File::options().write(true).open(path)),
+            None => Opened::Now(stdout()),
         };
-        let mut file =
-            opened.map_err(|error| Failure::file(format!("cannot open {name}"), error))?;
+        let opened = match opened {
+            Opened::Now(Err(error)) => {
+                return Err(Failure::file(format!("cannot open {name}"), error));
+            }
+            opened => opened,
+        };
         let (pieces, mut waiting) = mpsc::channel::<Bytes>(WAITING_PIECES);
         let (done, written) = oneshot::channel();
         // Not a task of the runtime: a reader that never reads must not keep the program from
         // ending.
         std::thread::spawn(move || {
-            let mut write_all = || -> std::io::Result<()> {
+            let write_all = || -> std::io::Result<()> {
+                let mut file = match opened {
+                    Opened::Now(file) => file?,
+                    Opened::Later(path) => File::options().write(true).open(path)?,
+                };
                 while let Some(bytes) = waiting.blocking_recv() {
                     file.write_all(&bytes)?;
                 }
@@ -101,6 +113,22 @@ impl Sink {
             _ => Failure::file(format!("cannot write {}", self.name), error),
         }
     }
+}
+
+enum Opened {
+    Now(std::io::Result<File>),
+    Later(PathBuf),
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Stdout without the line buffer that the standard library puts in front of it.

@@ -79,6 +79,11 @@ impl Failure {
         }
     }
 
+    /// Whether what was begun is not there any more: then going on would end the same way.
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Invoker(error) if *error.kind() == ErrorKind::Changed)
+    }
+
     fn kind_name(&self) -> String {
         match self {
             Self::Usage(_) => "Usage".into(),
@@ -147,7 +152,7 @@ impl Failure {
                 _ => return None,
             },
             ErrorKind::Throttled { .. } => {
-                "try a smaller --in-flight, a longer --throttle-patience, or later"
+                "try a smaller --max-in-flight, a longer --throttle-patience, or later"
             }
             ErrorKind::Changed => "--restart begins again, with the new version",
             ErrorKind::CannotResume => "`invoker get --restart` begins again",
@@ -187,7 +192,9 @@ pub(crate) fn failed(failure: &Failure) -> ExitCode {
         let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         say(&format!("invoker: {}{hint}", failure.message()));
     }
-    if let Failure::Resumable { command, .. } = failure {
+    if let Failure::Resumable { command, failure } = failure
+        && !failure.is_change()
+    {
         say(&format!("invoker: what came is kept; to continue: {command}"));
     }
     ExitCode::from(failure.exit_code())
@@ -203,13 +210,16 @@ pub(crate) struct ReportFile {
 impl ReportFile {
     /// `output` is where the result goes, which must be another place.
     pub(crate) fn create(path: &Path, output: &Path) -> Result<Self, Failure> {
+        // Through a link, as the result goes.
+        let output = place(output);
         let beside = |suffix: &str| {
             let mut name = output.as_os_str().to_owned();
             name.push(suffix);
             PathBuf::from(name)
         };
-        let taken = [output.to_owned(), beside(".part"), beside(".part.journal")];
-        if taken.iter().any(|other| place(other) == place(path)) {
+        let taken = [output.clone(), beside(".part"), beside(".part.journal")];
+        let dangling = path.is_symlink() && !path.exists();
+        if dangling || taken.contains(&place(path)) {
             let message = format!("{} cannot take both the result and its report", path.display());
             return Err(Failure::Usage(message));
         }
@@ -275,7 +285,8 @@ pub(crate) fn write(
         "in_flight_max": counted.in_flight_max,
         "retries": counted.retries,
         "throttles": counted.throttles,
-        "hedges": 0,
+        "hedges": counted.hedges,
+        "splits": counted.splits,
         "refetched_bytes": counted.refetched_bytes,
         "resumed_bytes": counted.resumed_bytes,
         "resumable": matches!(outcome, Err(Failure::Resumable { .. })),

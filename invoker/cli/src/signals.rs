@@ -2,23 +2,49 @@
 
 use crate::report::Failure;
 
-/// Waits for the first of them. Later ones say nothing new: the program is ending by then.
+/// Which signals to listen to: what this program was started to ignore, as `nohup` does, it ignores.
+#[cfg(unix)]
+mod heeded {
+    use std::sync::OnceLock;
+
+    /// As the system writes it: one bit for each signal that is ignored.
+    static IGNORED: OnceLock<u64> = OnceLock::new();
+
+    /// Whether a signal, by its number, is not ignored. Elsewhere than on Linux all are heeded.
+    pub(super) fn is_heeded(number: i32) -> bool {
+        // Asked before the first handler is there, for handlers change the answer.
+        let ignored = *IGNORED.get_or_init(|| ignored().unwrap_or_default());
+        ignored >> (number - 1) & 1 == 0
+    }
+
+    fn ignored() -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    }
+}
+
+/// Waits for the first of them.
 #[cfg(unix)]
 pub(crate) async fn interrupted() -> Failure {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut hangup), Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::hangup()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        // Without handlers the signals keep their default: the process ends.
-        return std::future::pending().await;
-    };
+    use tokio::signal::unix::SignalKind;
     tokio::select! {
-        _ = hangup.recv() => Failure::Signal { code: 129 },
-        _ = interrupt.recv() => Failure::Signal { code: 130 },
-        _ = terminate.recv() => Failure::Signal { code: 143 },
+        () = one(SignalKind::hangup()) => Failure::Signal { code: 129 },
+        () = one(SignalKind::interrupt()) => Failure::Signal { code: 130 },
+        () = one(SignalKind::terminate()) => Failure::Signal { code: 143 },
     }
+}
+
+#[cfg(unix)]
+async fn one(kind: tokio::signal::unix::SignalKind) {
+    if heeded::is_heeded(kind.as_raw_value())
+        && let Ok(mut signals) = tokio::signal::unix::signal(kind)
+    {
+        signals.recv().await;
+        return;
+    }
+    // Ignored; or without a handler it keeps its default, and the process ends.
+    std::future::pending().await
 }
 
 /// Waits for Ctrl-C.
@@ -28,4 +54,13 @@ pub(crate) async fn interrupted() -> Failure {
         Ok(()) => Failure::Signal { code: 130 },
         Err(_) => std::future::pending().await,
     }
+}
+
+/// Whoever sends a second signal does not want to wait for what is written down after the first.
+pub(crate) fn exit_at_the_next() {
+    tokio::spawn(async {
+        if let Failure::Signal { code } = interrupted().await {
+            std::process::exit(i32::from(code));
+        }
+    });
 }

@@ -35,7 +35,7 @@ impl MaxTime {
         self.until(Duration::ZERO, work).await
     }
 
-    /// Downloads: the library ends at the limit, and leaves what is there as it should be; this
+    /// Downloads to a reader: the library ends at the limit, and leaves what is there as it should be; this
     /// ends what then still waits for a reader.
     pub(crate) async fn download<T>(
         &self,
@@ -45,7 +45,7 @@ impl MaxTime {
     }
 
     /// The library was told what was left of the limit when it began.
-    fn as_typed(&self, failure: Failure) -> Failure {
+    pub(crate) fn as_typed(&self, failure: Failure) -> Failure {
         match (failure, self.end) {
             (Failure::Invoker(error), Some((limit, _)))
                 if error.time_limit() == Some(TimeLimit::Total) =>

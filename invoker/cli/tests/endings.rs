@@ -131,7 +131,7 @@ fn an_object_that_changes_is_not_spliced() {
         stream(&[chunk(&body), complete("{}")])
     });
     let line = format!("get f x -o out -q --segment-size 5 --endpoint-url {}", service.url);
-    home.run(&line).resumable(6, &["\"a\"", "\"b\"", "--restart"]);
+    home.run(&line).failed(6, &["\"a\"", "\"b\"", "--restart"]);
     assert!(!home.path("out").exists());
 }
 

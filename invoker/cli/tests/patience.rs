@@ -137,7 +137,7 @@ fn patience_with_throttles_has_an_end() {
     let home = Home::new();
     let busy = Endpoint::start(|_| http(429, "application/json", b"{}"));
     let flags = "-q --retries 0 --throttle-patience 0.2";
-    all_ways(&home, &busy.url, flags, 254, &["--throttle-patience", "--in-flight"]);
+    all_ways(&home, &busy.url, flags, 254, &["--throttle-patience", "--max-in-flight"]);
 }
 
 /// Nobody reads: what is left to wait for is not the service, but the time is over all the same.

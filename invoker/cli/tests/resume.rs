@@ -124,17 +124,77 @@ fn a_changed_object_is_not_spliced() {
         home.invoker(&line).envs(&CREDENTIALS).run()
     };
     let cut = ten("\"a\"", Vec::new);
-    let ran = get(&cut, "--retries 0").resumable(1, &["cannot be reached"]);
+    let ran = get(&cut, "--retries 0").resumable(1, &["broke the connection"]);
     assert!(ran.stderr.contains(&format!("--endpoint-url {}", cut.url)), "{}", ran.stderr);
     let b =
         || stream(&[chunk(&[&partial(5, 9, 10, "\"b\"")[..], b"56789"].concat()), complete("{}")]);
     let changed = Endpoint::start(move |_| b());
-    get(&changed, "").resumable(6, &["version", "--restart"]);
+    get(&changed, "").failed(6, &["version", "--restart"]);
+    assert!(home.path("out.part.journal").exists());
     let a =
         || stream(&[chunk(&[&partial(5, 9, 10, "\"a\"")[..], b"56789"].concat()), complete("{}")]);
     let same = Endpoint::start(move |_| a());
     get(&same, "").succeeded();
     assert_eq!(home.read("out"), b"0123456789");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_line_that_says_how_to_go_on_keeps_what_was_asked() {
+    let home = Home::new();
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    let line = format!("--in-flight 3 --checksum {wrong}");
+    let running = begun(&home, &line);
+    running.signal("INT");
+    let ran = running.wait().resumable(130, &[]);
+    for word in ["--in-flight 3", &wrong, "--no-segments"] {
+        assert!(ran.stderr.contains(word), "no {word} in {}", ran.stderr);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_started_to_ignore_a_signal_ignores_it() {
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_invoker");
+    let script = format!(
+        "trap '' HUP; '{program}' get local: 9MiB -q -o out & child=$!; kill -HUP $child; wait $child"
+    );
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(home.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(std::fs::metadata(home.path("out")).unwrap().len(), 9 * MIB);
+}
+
+#[cfg(unix)]
+#[test]
+fn stdout_by_another_name_is_not_replaced() {
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_invoker");
+    let script =
+        format!("(echo before; '{program}' get local: 9 -q -o /dev/stdout; echo after) > log");
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(home.path(""))
+        .status()
+        .unwrap();
+    assert!(ran.success());
+    let expected = [b"before\n", &pattern(0..9)[..], b"after\n"].concat();
+    assert_eq!(home.read("log"), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_report_does_not_take_the_place_of_the_result() {
+    let home = Home::new();
+    home.write("real", "");
+    std::os::unix::fs::symlink("real", home.path("link")).unwrap();
+    for report in ["real", "real.part", "real.part.journal"] {
+        home.run(&format!("get local: 9 -q -o link --report {report}")).failed(2, &["both"]);
+    }
 }
 
 /// A limit on the size of files stands in for a full disk: the system refuses the write.

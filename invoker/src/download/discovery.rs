@@ -9,7 +9,7 @@ use super::runs::Runs;
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
 use crate::description::Description;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::piece::Version;
 use crate::segment::{self, Asking, Segment};
@@ -44,15 +44,16 @@ pub(super) async fn discover(
     segment_size: u64,
 ) -> Result<Found, Error> {
     // A suffix has no offset before the size is known: ask for its last byte, then plan.
-    let header = match wanted.start() {
-        Some(start) => byte_range::header(&(start..first_end(wanted, start, segment_size))),
-        None => "bytes=-1".to_owned(),
-    };
+    let asked = wanted.start().map(|start| start..first_end(wanted, start, segment_size));
+    let header = asked.as_ref().map_or("bytes=-1".to_owned(), byte_range::header);
     let invocation = asking.invocation.clone().custom("range", header);
-    let answer = match asking.call(&invocation).await {
+    let mut answer = match asking.call(&invocation).await {
         Ok(answer) => answer,
         Err(error) => return empty_or_error(asking, wanted, error).await,
     };
+    if let Some(asked) = asked {
+        answer.doubt(asked.end - asked.start);
+    }
     let Some(head) = answer.head().cloned() else {
         return plain(answer, wanted);
     };
@@ -125,6 +126,21 @@ fn plain(answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
     if answer.head().is_some_and(|head| head.status == 206) {
         let message = "the function answered with a part of the object (206), but its \
                        content-range does not say which part of how many bytes";
+        return Err(
+            Error::new(ErrorKind::Inconsistent, message).with_request_id(answer.request_id())
+        );
+    }
+    // A part that calls itself the whole: some runtimes have no status but 200.
+    let range = answer.head().and_then(|head| head.header("content-range"));
+    if let Some(range) = range
+        && !matches!(ContentRange::parse(range), Some(ContentRange::Part { range, size: Some(size) })
+            if range == (0..size))
+    {
+        let message = format!(
+            "the function answered with a part of the object, {}, but with the status of the whole \
+             (200, not 206)",
+            quotable(range)
+        );
         return Err(
             Error::new(ErrorKind::Inconsistent, message).with_request_id(answer.request_id())
         );

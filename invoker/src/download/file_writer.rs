@@ -85,42 +85,40 @@ impl Drop for Wanted {
 impl FileWriter {
     /// Fails at once if the file cannot be written, before anything is called. With the writer
     /// comes what is left of an earlier download that asked the same, unless that is to be
-    /// forgotten. When `stop` ends first, the file is nobody's again when this returns.
+    /// forgotten. When `why` is told first, the file is nobody's again when this returns.
     pub(super) async fn open(
         target: &Path,
         question: Question,
         forget: bool,
-        stop: Pin<&mut impl Future<Output = ()>>,
+        why: Pin<&mut impl Future<Output = Error>>,
     ) -> Result<(Self, Option<Journal>), Error> {
         let target = target.to_owned();
         let wanted = Wanted(Arc::new(AtomicBool::new(true)));
         let still = Arc::clone(&wanted.0);
         let mut opening = pin!(on_a_thread(move || {
-            if forget && !still.load(Ordering::Acquire) {
-                return Err(stopped()); // with what is there as it is
-            }
             let mut part = PartFile::open(&target)?;
             let mut left = if forget { None } else { part.left(&question)? };
-            match &mut left {
-                Some(journal) => part
-                    .go_on(journal, &still)
-                    .map_err(|error| error.with_unfinished(part.pause()))?,
-                None => part.start_over()?,
+            // Without a journal, what is there stays until the first byte has come.
+            if let Some(journal) = &mut left {
+                part.go_on(journal, &still).map_err(|error| error.with_unfinished(part.pause()))?;
             }
             Ok((part, left))
         }));
         let opened = tokio::select! {
             biased;
-            () = stop => None,
-            opened = &mut opening => Some(opened?),
+            why = why => Err(why),
+            opened = &mut opening => Ok(opened?),
         };
-        let Some((mut part, left)) = opened else {
-            drop(wanted); // the thread reads no further
-            let left = match opening.await {
-                Ok((mut part, _)) => on_a_thread(move || Ok(part.pause())).await.ok().flatten(),
-                Err(error) => error.unfinished().map(Path::to_owned),
-            };
-            return Err(stopped().with_unfinished(left));
+        let (mut part, left) = match opened {
+            Ok(opened) => opened,
+            Err(why) => {
+                drop(wanted); // the thread reads no further
+                let left = match opening.await {
+                    Ok((mut part, _)) => on_a_thread(move || Ok(part.pause())).await.ok().flatten(),
+                    Err(error) => error.unfinished().map(Path::to_owned),
+                };
+                return Err(why.with_unfinished(left));
+            }
         };
         let (desk, mut waiting) = mpsc::channel::<Work>(WAITING_PIECES);
         let thread = tokio::task::spawn_blocking(move || {
@@ -137,22 +135,39 @@ impl FileWriter {
     }
 
     /// Compares all that is written with what is expected, makes it durable, and gives the file
-    /// its name.
-    pub(super) async fn finish(self, expected: Option<[u8; 32]>) -> Result<(), Error> {
+    /// its name; unless `why` is told first, and it is not too late.
+    pub(super) async fn finish(
+        self,
+        expected: Option<[u8; 32]>,
+        why: Pin<&mut impl Future<Output = Error>>,
+    ) -> Result<(), Error> {
         let Self { desk, thread, wanted } = self;
-        let mut part = part_of(desk, thread).await?;
         let still = Arc::clone(&wanted.0);
-        on_a_thread(move || {
-            if let Some(expected) = expected {
-                let sha256 = part.sha256(&still)?;
-                if sha256 != expected {
-                    part.discard();
-                    return Err(differs(Checksum::Sha256(sha256), Checksum::Sha256(expected)));
+        let mut finishing = pin!(async {
+            let mut part = part_of(desk, thread).await?;
+            on_a_thread(move || {
+                if let Some(expected) = expected {
+                    let sha256 =
+                        part.sha256(&still).map_err(|error| error.with_unfinished(part.pause()))?;
+                    if sha256 != expected {
+                        part.discard();
+                        return Err(differs(Checksum::Sha256(sha256), Checksum::Sha256(expected)));
+                    }
                 }
-            }
-            part.finish(&still).map_err(|error| error.with_unfinished(part.pause()))
-        })
-        .await
+                part.finish(&still).map_err(|error| error.with_unfinished(part.pause()))
+            })
+            .await
+        });
+        let why = tokio::select! {
+            done = &mut finishing => return done,
+            why = why => why,
+        };
+        drop(wanted); // the thread goes no further
+        match finishing.await {
+            Ok(()) => Ok(()),
+            Err(error) if *error.kind() == ErrorKind::Corrupt => Err(error),
+            Err(error) => Err(why.with_unfinished(error.unfinished().map(Path::to_owned))),
+        }
     }
 
     /// Ends without the file. The target, if its download can be continued, or what kept the file
@@ -173,11 +188,6 @@ impl FileWriter {
             let _ = removed.await;
         }
     }
-}
-
-/// The caller wants no more.
-pub(super) fn stopped() -> Error {
-    Error::new(ErrorKind::Stopped, "the download was stopped")
 }
 
 /// Bytes have another sum than they should.

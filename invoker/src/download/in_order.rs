@@ -8,16 +8,17 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
-use super::Settings;
 use super::discovery::Object;
 use super::plan;
 use crate::checksum::Joined;
 use crate::error::{Error, ErrorKind};
+use crate::memory_budget::MemoryBudget;
 use crate::piece::{Gathered, Piece, Version};
 use crate::segment::{Asking, Segment};
 
@@ -37,8 +38,35 @@ struct Started {
     /// Its channel takes as many pieces as the segment has bytes, so a segment never waits here;
     /// what bounds it is `memory`.
     arrived: mpsc::Receiver<Arrived>,
-    /// The budget of the bytes that were not delivered yet.
-    memory: OwnedSemaphorePermit,
+    /// The budget of the bytes that were not delivered yet; `None` for one that the reader waited
+    /// for while others had all of the budget.
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+/// How many segments were started and not delivered to their end.
+#[derive(Default)]
+struct Undelivered {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Undelivered {
+    fn started(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn delivered(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_one();
+        }
+    }
+
+    /// Waits until the reader waits for the next segment.
+    async fn none(&self) {
+        while self.count.load(Ordering::Acquire) > 0 {
+            self.none.notified().await;
+        }
+    }
 }
 
 /// Delivers the wanted bytes of one version in order.
@@ -49,30 +77,37 @@ pub(super) struct InOrder {
     next: u64,
     starting: mpsc::Receiver<Started>,
     front: Option<Started>,
+    undelivered: Arc<Undelivered>,
     joined: Joined,
     /// Owns the task that starts segments, which owns theirs: dropped, all of them end.
     _starter: JoinSet<()>,
 }
 
 impl InOrder {
-    pub(super) fn start(asking: Arc<Asking>, object: Object, settings: &Settings) -> Self {
+    pub(super) fn start(
+        asking: Arc<Asking>,
+        object: Object,
+        segment_size: u64,
+        budget: MemoryBudget,
+    ) -> Self {
         let Object { version, wanted, first, .. } = object;
-        let (queue, starting) = mpsc::channel(settings.in_flight);
+        let (queue, starting) = mpsc::channel(asking.pace().most());
+        let undelivered = Arc::new(Undelivered::default());
         let starter = Starter {
             asking,
             version: Arc::clone(&version),
-            budget: Arc::new(Semaphore::new(settings.memory_limit)),
-            in_flight: Arc::new(Semaphore::new(settings.in_flight)),
+            budget,
+            undelivered: Arc::clone(&undelivered),
             queue,
             segments: JoinSet::new(),
         };
         let planned = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
-        let rest = plan::segments(planned..wanted.end, settings.segment_size);
+        let rest = plan::segments(planned..wanted.end, segment_size);
         let mut _starter = JoinSet::new();
         _starter.spawn(starter.run(first, rest));
         let next = wanted.start;
         let joined = Joined::from(next);
-        Self { version, wanted, next, starting, front: None, joined, _starter }
+        Self { version, wanted, next, starting, front: None, undelivered, joined, _starter }
     }
 
     /// The next bytes; `None` after the last of the wanted ones, each proven to be in its place.
@@ -92,7 +127,7 @@ impl InOrder {
                     let bytes = piece.into_bytes(&self.version, self.next)?;
                     self.next += bytes.len() as u64;
                     // The budget is given back as the bytes are.
-                    drop(front.memory.split(bytes.len()));
+                    drop(front.memory.as_mut().and_then(|memory| memory.split(bytes.len())));
                     return Ok(Some(bytes));
                 }
                 Some(Arrived::Whole { sum }) => {
@@ -102,6 +137,7 @@ impl InOrder {
                     }
                     self.joined.add(range.start, sum, range.end - range.start);
                     self.front = None;
+                    self.undelivered.delivered();
                 }
                 Some(Arrived::Failed(error)) => return Err(error),
                 None => return Err(lost(self.next)),
@@ -119,9 +155,9 @@ impl InOrder {
 struct Starter {
     asking: Arc<Asking>,
     version: Arc<Version>,
-    /// Bytes that may be held for the reader.
-    budget: Arc<Semaphore>,
-    in_flight: Arc<Semaphore>,
+    /// Bytes that may be held for readers.
+    budget: MemoryBudget,
+    undelivered: Arc<Undelivered>,
     queue: mpsc::Sender<Started>,
     segments: JoinSet<()>,
 }
@@ -137,7 +173,6 @@ impl Starter {
             if self.start(range, None).await.is_none() {
                 return;
             }
-            while self.segments.try_join_next().is_some() {}
         }
         while self.segments.join_next().await.is_some() {}
     }
@@ -147,17 +182,22 @@ impl Starter {
         let len = range.end - range.start;
         // The settings keep a segment within the budget, and the budget within a u32 of bytes.
         let permits = u32::try_from(len).ok()?;
-        let memory = Arc::clone(&self.budget).acquire_many_owned(permits).await.ok()?;
-        let slot = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        let memory = tokio::select! {
+            biased;
+            memory = self.budget.hold(permits) => Some(memory?),
+            () = self.undelivered.none() => None,
+        };
+        while self.segments.try_join_next().is_some() {}
+        while self.segments.len() >= self.asking.pace().allowed() {
+            self.segments.join_next().await?.ok()?;
+        }
         let segment = begun.unwrap_or_else(|| {
             Segment::new(Arc::clone(&self.asking), Arc::clone(&self.version), range.clone())
         });
         // One place for each byte and one for the end: no piece is smaller than a byte.
         let (sender, arrived) = mpsc::channel(permits as usize + 1);
-        self.segments.spawn(async move {
-            fetch(segment, sender).await;
-            drop(slot);
-        });
+        self.segments.spawn(fetch(segment, sender));
+        self.undelivered.started();
         self.queue.send(Started { range, arrived, memory }).await.ok()
     }
 }

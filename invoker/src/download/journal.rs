@@ -66,17 +66,7 @@ pub(super) struct Header {
 impl Header {
     /// The start of a journal.
     pub(super) fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        let text = serde_json::to_vec(self)?;
-        // The service takes no payload that would not fit.
-        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let mut bytes = Vec::with_capacity(FRONT_LEN + text.len() + 4);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&FORMAT.to_le_bytes());
-        bytes.extend_from_slice(&len.to_le_bytes());
-        bytes.extend_from_slice(&text);
-        let sum = crc32fast::hash(&bytes);
-        bytes.extend_from_slice(&sum.to_le_bytes());
-        Ok(bytes)
+        Ok(framed(&serde_json::to_vec(self)?))
     }
 
     /// Whether the numbers fit one another.
@@ -84,6 +74,20 @@ impl Header {
         let Self { version, wanted, .. } = self;
         wanted.start <= wanted.end && wanted.end <= version.size && version.etag.starts_with('"')
     }
+}
+
+/// The start of a journal whose header has this text.
+pub(super) fn framed(text: &[u8]) -> Vec<u8> {
+    // The service takes no payload that would not fit.
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(FRONT_LEN + text.len() + 4);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&FORMAT.to_le_bytes());
+    bytes.extend_from_slice(&len.to_le_bytes());
+    bytes.extend_from_slice(text);
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    bytes
 }
 
 /// What is appended.

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::journal::{Header, Journal, Record, Unreadable};
-use super::part_file::failed;
+use super::part_file::{failed, is_at};
 use crate::error::{Error, ErrorKind};
 
 /// The longest journal that is read, in bytes. One of a TiB in the smallest runs has 64 MiB.
@@ -29,17 +29,17 @@ pub(super) fn path_beside(part: &Path) -> PathBuf {
 
 /// What a journal says; `None` where there is none, or one in which nothing was recorded yet.
 pub(super) fn read(path: &Path) -> Result<Option<Journal>, Error> {
-    let file = match File::open(path) {
+    let found = std::fs::symlink_metadata(path).and_then(|found| match found.is_file() {
+        true => File::open(path),
+        false => Err(std::io::Error::other("it is not a plain file")),
+    });
+    let file = match found {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("read", path, error)),
     };
     let mut bytes = Vec::new();
-    let read = file.metadata().and_then(|metadata| match metadata.is_file() {
-        true => file.take(LENGTH_LIMIT).read_to_end(&mut bytes),
-        false => Err(std::io::Error::other("it is not a file")),
-    });
-    read.map_err(|error| failed("read", path, error))?;
+    file.take(LENGTH_LIMIT).read_to_end(&mut bytes).map_err(|error| failed("read", path, error))?;
     match Journal::decode(&bytes) {
         Ok(journal) => Ok(Some(journal)),
         Err(Unreadable::Torn) => Ok(None),
@@ -50,15 +50,26 @@ pub(super) fn read(path: &Path) -> Result<Option<Journal>, Error> {
     }
 }
 
+/// Removes whatever is at `path`.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl JournalFile {
     /// Begins a journal in place of whatever is there.
     pub(super) fn create(path: PathBuf, header: &Header) -> Result<Self, Error> {
         let bytes = header.encode().map_err(std::io::Error::other);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true); // never through a link
         // It holds the payload, which may be nobody else's business.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        remove(&path)?;
         let written = bytes.and_then(|bytes| {
             let mut file = options.open(&path)?;
             file.write_all(&bytes)?;
@@ -89,6 +100,13 @@ impl JournalFile {
         let written = self.file.write_all(&record.encode());
         self.torn = written.is_err();
         written.map_err(|error| failed("write", &self.path, error))
+    }
+
+    /// Removes it, unless another download has put its own in its place.
+    pub(super) fn remove(self) {
+        if is_at(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 
     pub(super) fn sync(&self) {

@@ -81,15 +81,28 @@ impl Ledger {
         (!recorded.is_empty()).then_some(recorded)
     }
 
-    /// What can still be recorded when everything ends here.
-    pub(super) fn rest(&mut self) -> Vec<Run> {
-        let unproven = |open: &Open| open.written.offset == open.end;
-        self.open
-            .drain()
-            .filter(|(_, open)| !unproven(open))
-            .filter_map(|(_, open)| open.run())
-            .collect()
+    /// What can still be recorded when everything ends here. Of a segment that was written to its
+    /// end without proof that is nothing, and what was recorded is taken back: its function may
+    /// have been about to say that it was wrong, and it is asked again from its start.
+    pub(super) fn rest(&mut self) -> Vec<Rest> {
+        let rest = |(start, open): (u64, Open)| {
+            if open.written.offset < open.end {
+                return open.run().map(Rest::Run);
+            }
+            let recorded = start..open.recorded.offset;
+            (!recorded.is_empty()).then_some(Rest::Not(recorded))
+        };
+        self.open.drain().filter_map(rest).collect()
     }
+}
+
+/// What becomes of a segment that ends early.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// This is there as well.
+    Run(Run),
+    /// This is not to be believed.
+    Not(Range<u64>),
 }
 
 #[cfg(test)]
@@ -137,14 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unproven_end_is_not_recorded_but_all_before_it_is() {
+    fn an_unproven_end_takes_its_segment_back() {
         let bytes = [7; 30];
         let mut ledger = ledger(10);
         assert_eq!(ledger.wrote(&(0..30), 12, sum(&bytes[..12])).unwrap().range, 0..12);
         assert_eq!(ledger.wrote(&(0..30), 30, sum(&bytes)), None);
         assert_eq!(ledger.wrote(&(30..60), 35, sum(&bytes[..5])), None);
-        let rest = ledger.rest();
-        assert_eq!(rest, [Run { range: 30..35, sum: sum(&bytes[..5]) }]);
+        let mut rest = ledger.rest();
+        rest.sort_by_key(|rest| matches!(rest, Rest::Not(_)));
+        let run = Run { range: 30..35, sum: sum(&bytes[..5]) };
+        assert_eq!(rest, [Rest::Run(run), Rest::Not(0..12)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal::{Header, Journal, Question, Record};
 use super::journal_file::{self, JournalFile};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Rest};
 use super::runs::Run;
 use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +33,8 @@ pub(super) struct PartFile {
     /// The offset in the object that is the start of the file.
     start: u64,
     record: Option<Recording>,
+    /// Whether what is in the file is this download's, to be removed with it.
+    ours: bool,
     finished: bool,
 }
 
@@ -46,18 +48,32 @@ struct Recording {
 
 impl PartFile {
     /// Opens `NAME.part` beside `target`, and makes sure that nobody else writes it. What is in it
-    /// stays, until one of the next three is called.
+    /// stays, until the first byte of this download is there.
     pub(super) fn open(target: &Path) -> Result<Self, Error> {
         let target = resolve(target)?;
         let part = path_beside(&target);
-        let file = loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&part)
-                .map_err(|error| failed("create", &part, error))?;
+        // A name that has no room for a journal is found out now.
+        let journal = journal_file::path_beside(&part);
+        if let Err(error) = std::fs::symlink_metadata(&journal)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(failed("create", &journal, error));
+        }
+        let (file, ours) = loop {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true);
+            let (opened, created) = match options.clone().create_new(true).open(&part) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    (options.open(&part), false)
+                }
+                created => (created, true),
+            };
+            let file = match opened {
+                Ok(file) => file,
+                // It was given its final name in between.
+                Err(error) if !created && error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("create", &part, error)),
+            };
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => {
@@ -70,49 +86,47 @@ impl PartFile {
             // Between opening and locking, the writer before may have given this very file its
             // final name, or removed it.
             if is_at(&file, &part) {
-                break file;
+                break (file, created);
+            }
+            if std::fs::symlink_metadata(&part).is_ok_and(|there| !there.is_file()) {
+                let message = format!("{} is in the way: it is not a plain file", part.display());
+                return Err(Error::new(ErrorKind::LocalFile, message));
             }
         };
-        Ok(Self { file, part, target, cursor: 0, start: 0, record: None, finished: false })
+        Ok(Self { file, part, target, cursor: 0, start: 0, record: None, ours, finished: false })
     }
 
-    /// Empties the file, and removes its journal.
-    pub(super) fn start_over(&mut self) -> Result<(), Error> {
-        let journal = journal_file::path_beside(&self.part);
-        match std::fs::remove_file(&journal) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed("remove", &journal, error));
-            }
-            _ => {}
+    /// Empties the file, and removes a journal of something else.
+    fn make_ours(&mut self) -> Result<(), Error> {
+        if self.ours {
+            return Ok(());
         }
-        self.file.set_len(0).map_err(|error| failed("empty", &self.part, error))
+        journal_file::remove(&journal_file::path_beside(&self.part))?;
+        self.file.set_len(0).map_err(|error| failed("empty", &self.part, error))?;
+        self.ours = true;
+        Ok(())
     }
 
     /// What is left of an earlier download that asked the same; `None` if there is nothing.
-    ///
-    /// After an error the file is left as it is: it is somebody else's.
     pub(super) fn left(&mut self, question: &Question) -> Result<Option<Journal>, Error> {
-        let left =
-            journal_file::read(&journal_file::path_beside(&self.part)).and_then(
-                |left| match left {
-                    Some(journal) if journal.header.question != *question => {
-                        let message = format!(
-                            "{} is the beginning of another download: of another function, payload \
-                         or range",
-                            self.part.display()
-                        );
-                        Err(Error::new(ErrorKind::CannotResume, message))
-                    }
-                    left => Ok(left),
-                },
-            );
-        // Not ours to remove.
-        self.finished = left.is_err();
-        left
+        // A file of that name that is no journal is nobody's to remove.
+        let left = journal_file::read(&journal_file::path_beside(&self.part))?;
+        // A journal without its part file tells of nothing.
+        match left.filter(|_| !self.ours) {
+            Some(journal) if journal.header.question != *question => {
+                let message = format!(
+                    "{} is the beginning of another download: of another function, payload or range",
+                    self.part.display()
+                );
+                Err(Error::new(ErrorKind::CannotResume, message))
+            }
+            left => Ok(left),
+        }
     }
 
     /// Begins a journal for what `header` tells of.
     pub(super) fn begin(&mut self, header: &Header) -> Result<(), Error> {
+        self.make_ours()?;
         let journal = JournalFile::create(journal_file::path_beside(&self.part), header)?;
         self.record(journal, header, false);
         Ok(())
@@ -127,7 +141,8 @@ impl PartFile {
     ) -> Result<(), Error> {
         // Whatever goes wrong from here on, what is there stays there.
         let path = journal_file::path_beside(&self.part);
-        let reopened = JournalFile::reopen(path, journal).inspect_err(|_| self.finished = true)?;
+        let reopened = JournalFile::reopen(path, journal)?;
+        self.ours = true;
         self.record(reopened, &journal.header, true);
         let broken = broken_runs(&mut self.file, journal, wanted)
             .map_err(|error| failed("read", &self.part, error))?;
@@ -152,6 +167,7 @@ impl PartFile {
 
     /// Writes bytes that begin at `offset` of the object.
     pub(super) fn write_at(&mut self, offset: u64, bytes: &Bytes) -> Result<(), Error> {
+        self.make_ours()?;
         let offset = offset - self.start;
         let written = (|| {
             if offset != self.cursor {
@@ -213,9 +229,12 @@ impl PartFile {
     /// Records what can still be recorded, and makes it durable: nothing more is written for now.
     /// The target, if its download can be continued.
     pub(super) fn pause(&mut self) -> Option<PathBuf> {
-        for run in self.ledger().map(Ledger::rest).unwrap_or_default() {
+        for rest in self.ledger().map(Ledger::rest).unwrap_or_default() {
             // What is not recorded is fetched again.
-            let _ = self.note(&Record::Run(run));
+            let _ = self.note(&match rest {
+                Rest::Run(run) => Record::Run(run),
+                Rest::Not(range) => Record::Not(range),
+            });
         }
         let record = self.record.as_ref().filter(|record| record.worth)?;
         let _ = self.file.sync_data();
@@ -226,6 +245,7 @@ impl PartFile {
     /// There is nothing to continue from after all.
     pub(super) fn discard(mut self) {
         if let Some(record) = &mut self.record {
+            record.ledger = Ledger::new(0);
             record.worth = false;
         }
     }
@@ -241,6 +261,7 @@ impl PartFile {
 
     /// Makes the bytes durable, then gives the file its name, if that is still `wanted`.
     pub(super) fn finish(&mut self, wanted: &AtomicBool) -> Result<(), Error> {
+        self.make_ours()?;
         self.file.sync_data().map_err(|error| failed("sync", &self.part, error))?;
         if !wanted.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Stopped, "the download was given up"));
@@ -248,9 +269,9 @@ impl PartFile {
         std::fs::rename(&self.part, &self.target)
             .map_err(|error| failed("rename", &self.part, error))?;
         self.finished = true;
-        if self.record.take().is_some() {
+        if let Some(record) = self.record.take() {
             // Without its part file a journal is nobody's.
-            let _ = std::fs::remove_file(journal_file::path_beside(&self.part));
+            record.journal.remove();
         }
         // The rename itself is durable when the folder is. Not every system can open a folder.
         if let Some(folder) = self.target.parent()
@@ -264,9 +285,9 @@ impl PartFile {
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        if !self.finished && self.pause().is_none() {
-            if self.record.is_some() {
-                let _ = std::fs::remove_file(journal_file::path_beside(&self.part));
+        if !self.finished && self.ours && self.pause().is_none() {
+            if let Some(record) = self.record.take() {
+                record.journal.remove();
             }
             let _ = std::fs::remove_file(&self.part);
         }
@@ -327,12 +348,12 @@ fn read_all(
     }
 }
 
-/// Whether `path` still means this open file.
+/// Whether `path` still means this open file, and no link to it.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), std::fs::metadata(path)) {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(open), Ok(named)) => identity(open) == identity(named),
         _ => false,
     }
@@ -340,7 +361,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Elsewhere an open file can be neither renamed nor removed.
 #[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
+pub(super) fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
@@ -354,8 +375,13 @@ pub(super) fn resolve(target: &Path) -> Result<PathBuf, Error> {
         }
         Err(error) => return Err(failed("create", target, error)),
     };
-    let plain = std::fs::metadata(&resolved).is_ok_and(|metadata| !metadata.is_file());
-    if plain || resolved.file_name().is_none() {
+    let other = std::fs::metadata(&resolved).is_ok_and(|metadata| !metadata.is_file());
+    let folder = target
+        .as_os_str()
+        .as_encoded_bytes()
+        .last()
+        .is_some_and(|&byte| std::path::is_separator(char::from(byte)));
+    if other || folder || resolved.file_name().is_none() {
         let message = format!("{} is not a file that can be replaced", target.display());
         return Err(Error::new(ErrorKind::LocalFile, message));
     }

@@ -2,23 +2,30 @@
 //! pieces written at their offsets, in whatever order they arrive; what an earlier download left is
 //! not fetched again.
 
+use std::ops::Range;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
 use super::check::Check;
 use super::discovery::{Found, Object};
-use super::file_writer::{Desk, FileWriter, Work, WriterGone, stopped};
+use super::file_writer::{Desk, FileWriter, Work, WriterGone};
 use super::journal::{Header, Question};
-use super::{Download, Report, Settings, not_repeatable, plan};
+use super::{Download, Report, not_repeatable, plan};
 use crate::body::ResponseStream;
 use crate::checksum::{Joined, Sum};
 use crate::error::{Error, ErrorKind};
 use crate::piece::Version;
 use crate::progress::Progress;
+use crate::segment::left::Left;
 use crate::segment::{Asking, Segment};
+
+/// How often idle slots look for a slow segment to help.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Fetches into the file `path`, until `stop` ends it.
 pub(super) async fn to_file(
@@ -26,21 +33,31 @@ pub(super) async fn to_file(
     path: &Path,
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
-    let mut stop = pin!(stop);
     let deadline = download.invoker.deadline();
+    // Why it ends before it is done.
+    let mut why = pin!(async {
+        tokio::select! {
+            biased;
+            () = stop => Error::new(ErrorKind::Stopped, "the download was stopped"),
+            late = deadline.reached() => late,
+        }
+    });
     let question = download.question();
     let forget = download.start_over;
-    let (writer, left) = FileWriter::open(path, question.clone(), forget, stop.as_mut()).await?;
+    let (writer, left) = FileWriter::open(path, question.clone(), forget, why.as_mut()).await?;
     let desk = writer.desk();
     let fetched = tokio::select! {
-        fetched = deadline.hold(async {
-            let (asking, found, settings) = match left {
+        fetched = async {
+            let segment_size = download.segment_size_to_file();
+            let (asking, found) = match left {
                 Some(journal) => download.resume(journal),
-                None => download.discover().await?,
+                None => download.discover(segment_size).await?,
             };
-            fetch(desk, &asking, found, &settings, question).await
-        }) => fetched,
-        () = stop => Err(Stopped::Failed(stopped())),
+            let check = Check::of(&found, &asking, download.settings.expected);
+            let sum = fetch(desk, &asking, found, segment_size, question).await?;
+            Ok(Fetched { check, sum })
+        } => fetched,
+        why = why.as_mut() => Err(Stopped::Failed(why)),
     };
     match fetched {
         Ok(Fetched { check, sum }) => {
@@ -52,7 +69,7 @@ pub(super) async fn to_file(
                     return Err(error);
                 }
             };
-            deadline.hold(writer.finish(check.sha256())).await?;
+            writer.finish(check.sha256(), why).await?;
             Ok(check.report(integrity, sum))
         }
         Err(Stopped::Failed(error)) => match writer.leave().await {
@@ -92,17 +109,16 @@ struct Fetched {
     sum: u64,
 }
 
-/// Writes what was found from its first byte to its proven end.
+/// Writes what was found from its first byte to its proven end. Returns the sum of the bytes.
 async fn fetch(
     desk: Desk,
     asking: &Arc<Asking>,
     found: Found,
-    settings: &Settings,
+    segment_size: u64,
     question: Question,
-) -> Result<Fetched, Stopped> {
-    let check = Check::of(&found, asking, settings.expected);
-    let sum = match found {
-        Found::Plain(stream) => write_plain(&desk, stream, &asking.progress).await?,
+) -> Result<u64, Stopped> {
+    match found {
+        Found::Plain(stream) => write_plain(&desk, stream, &asking.progress).await,
         Found::Object(object) => {
             if !object.resumed {
                 let header = Header {
@@ -113,10 +129,9 @@ async fn fetch(
                 };
                 desk.put(Work::Begin(Box::new(header))).await?;
             }
-            write_object(&desk, asking, *object, settings).await?
+            write_object(&desk, asking, *object, segment_size).await
         }
-    };
-    Ok(Fetched { check, sum })
+    }
 }
 
 /// Returns the sum of the stream's bytes.
@@ -142,7 +157,7 @@ async fn write_object(
     desk: &Desk,
     asking: &Arc<Asking>,
     object: Object,
-    settings: &Settings,
+    segment_size: u64,
 ) -> Result<u64, Stopped> {
     let Object { version, wanted, there, first, .. } = object;
     let mut joined = Joined::from(wanted.start);
@@ -150,7 +165,6 @@ async fn write_object(
         joined.add(run.range.start, run.sum, run.len());
     }
     let begun = first.as_ref().map_or(wanted.start, |segment| segment.range().end);
-    let segment_size = settings.segment_size;
     let rest = there
         .missing(&(begun..wanted.end))
         .into_iter()
@@ -160,13 +174,28 @@ async fn write_object(
     let mut object_sum = None;
     // Dropped, it ends the segments: that is how an error of one ends them all.
     let mut segments = JoinSet::new();
+    let mut running: Vec<Left> = Vec::new();
     loop {
-        while segments.len() < settings.in_flight
-            && let Some(segment) = planned.next()
-        {
+        while segments.len() < asking.pace().allowed() {
+            let segment = planned.next().or_else(|| {
+                let range = half_of_a_slow_one(asking, &mut running)?;
+                let half = Segment::new(Arc::clone(asking), Arc::clone(&version), range);
+                asking.progress.split();
+                Some(half)
+            });
+            let Some(segment) = segment else { break };
+            running.push(segment.left());
             segments.spawn(fill(desk.clone(), Arc::clone(&version), segment));
         }
-        let Some(filled) = segments.join_next().await else { break };
+        if segments.is_empty() {
+            break;
+        }
+        let filled = match timeout(LOOK_EVERY, segments.join_next()).await {
+            Ok(None) => break,
+            Ok(Some(filled)) => filled,
+            // Slots may be idle while the last ones take their time.
+            Err(_) => continue,
+        };
         let (offset, sum, len) = filled.map_err(|error| {
             Error::new(ErrorKind::Truncated, "the task of a segment ended early").with_source(error)
         })??;
@@ -181,6 +210,13 @@ async fn write_object(
     joined.upto(wanted.end).ok_or_else(|| {
         Error::new(ErrorKind::Truncated, "not all segments of the object were written").into()
     })
+}
+
+/// Takes half of what is left from the segment that has most left, if that is worth an invocation.
+fn half_of_a_slow_one(asking: &Asking, running: &mut Vec<Left>) -> Option<Range<u64>> {
+    running.retain(|left| left.bytes() > 0);
+    let most = running.iter().max_by_key(|left| left.bytes())?;
+    most.split(&asking.pace(), Instant::now())
 }
 
 /// Writes all of `segment`; its offset, its sum and its length.

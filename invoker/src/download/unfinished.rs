@@ -51,12 +51,16 @@ impl Unfinished {
         on_a_thread(move || {
             let part = part_file::path_beside(&resolve(&path)?);
             let at = journal_file::path_beside(&part);
-            match journal_file::read(&at)? {
+            // Without a part file a journal tells of nothing.
+            let left = if part.exists() { journal_file::read(&at)? } else { None };
+            match left {
                 Some(journal) => Ok(Self { part, journal }),
                 None => {
                     let message = format!(
-                        "there is no unfinished download of {}: no journal {}",
+                        "there is no unfinished download of {}: no {} with a journal {} that \
+                         records anything",
                         path.display(),
+                        part.display(),
                         at.display()
                     );
                     Err(Error::new(ErrorKind::CannotResume, message))
@@ -91,8 +95,7 @@ impl Unfinished {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LocalFile`] if it cannot be read. A part file that is not there is no error: all
-    /// of it is broken.
+    /// [`ErrorKind::LocalFile`] if it cannot be read.
     ///
     /// # Cancel safety
     ///
@@ -100,17 +103,16 @@ impl Unfinished {
     pub async fn verify(&self) -> Result<Verified, Error> {
         let Self { part, journal } = self.clone();
         on_a_thread(move || {
-            let broken: Vec<Range<u64>> = match File::open(&part) {
-                Ok(mut file) => broken_runs(&mut file, &journal, &AtomicBool::new(true))
-                    .map_err(|error| failed("read", &part, error))?
-                    .into_iter()
-                    .map(|run| run.range)
-                    .collect(),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    journal.runs.iter().map(|run| run.range).collect()
+            let mut broken: Vec<Range<u64>> = Vec::new();
+            let found = File::open(&part)
+                .and_then(|mut file| broken_runs(&mut file, &journal, &AtomicBool::new(true)))
+                .map_err(|error| failed("read", &part, error))?;
+            for run in found {
+                match broken.last_mut() {
+                    Some(before) if before.end == run.range.start => before.end = run.range.end,
+                    _ => broken.push(run.range),
                 }
-                Err(error) => return Err(failed("read", &part, error)),
-            };
+            }
             let lost: u64 = broken.iter().map(|range| range.end - range.start).sum();
             Ok(Verified { intact: journal.runs.bytes() - lost, broken })
         })

@@ -12,12 +12,16 @@ use http_body::Body as _;
 
 use super::ending::{Completion, read_invoke_complete};
 use super::silence::{Silence, TooLong};
-use crate::error::{Error, ErrorKind, refusal_kind};
+use crate::error::{Error, ErrorKind, quotable, refusal_kind, told};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Payload};
 
 /// How long the end of the body is awaited once `InvokeComplete` is there. The result is whole by
 /// then; the wait only gives bytes that should not be there the time to show themselves.
 const END_GRACE: Duration = Duration::from_secs(1);
+
+/// The longest exception of the service that is read for its message, in bytes. Its model has none
+/// with more than a line.
+const EXCEPTION_LIMIT: usize = 8 * 1024;
 
 /// The events of one answer, as they arrive.
 ///
@@ -207,11 +211,29 @@ fn refused_midway(frame: &Frame, code_header: &str) -> Error {
     /// The status of the HTTP head, which was sent long ago.
     const STATUS: u16 = 200;
     let code = frame.headers.string(code_header).unwrap_or("an error without a name");
-    let code = crate::error::quotable(code);
+    let code = quotable(code);
     let text = match frame.headers.string(":error-message") {
-        Some(text) => crate::error::quotable(text),
-        None => String::new(),
+        Some(text) => told(text),
+        None => exception_message(frame).unwrap_or_default(),
     };
-    let message = format!("the service broke the stream off with {code}: {text}");
+    let mut message = format!("the service broke the stream off with {code}");
+    if !text.is_empty() {
+        message = format!("{message}: {text}");
+    }
     Error::new(refusal_kind(STATUS, code), message)
+}
+
+/// An exception's words are in its JSON, as those of a refusal are.
+fn exception_message(frame: &Frame) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Exception {
+        #[serde(alias = "Message")]
+        message: String,
+    }
+    let len: usize = frame.payload.iter().map(Bytes::len).sum();
+    if len > EXCEPTION_LIMIT {
+        return None;
+    }
+    let exception: Exception = serde_json::from_slice(&frame.payload.concat()).ok()?;
+    Some(told(&exception.message))
 }

@@ -99,7 +99,7 @@ impl TooLong {
         let message = match (self.limit, self.rate) {
             (TimeLimit::FirstByte, _) => return no_answer(self.set),
             (_, Some((came, least))) => format!(
-                "{came} bytes arrived in {seconds} s, less than {least} per second, after \
+                "{came} bytes arrived in {seconds:.1} s, less than {least} per second, after \
                  {received} bytes of the result"
             ),
             (TimeLimit::Invocation, _) => format!(

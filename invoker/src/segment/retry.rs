@@ -28,10 +28,16 @@ impl Default for Policy {
 
 /// The longest delay before the first repetition of a failed call, in the manner of the SDKs.
 const FAILURE_BASE: Duration = Duration::from_millis(100);
+/// The same where nobody answered: a restart takes seconds.
+const UNREACHABLE_BASE: Duration = Duration::from_millis(500);
 /// The same after a throttle: capacity comes back in seconds, not in milliseconds.
 const THROTTLE_BASE: Duration = Duration::from_secs(1);
 /// No delay is longer, however often it failed, but for one that the service or the budget asks for.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// What a try must bring for the tries before it to be forgotten, in bytes: less, and a stream that
+/// breaks all the time would cost more invocations than it brings.
+const PROGRESS_BYTES: u64 = 1024 * 1024;
 
 /// Failures of one segment so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +57,14 @@ impl Failures {
             self.waiting_since.get_or_insert(now);
         } else {
             self.failed = self.failed.saturating_add(1);
+        }
+    }
+
+    /// Notes that so many bytes came since the last failure. An invocation that brought enough of
+    /// them was no failure of the segment, however it ended.
+    pub(crate) fn brought(&mut self, bytes: u64) {
+        if bytes >= PROGRESS_BYTES {
+            self.failed = 0;
         }
     }
 }
@@ -103,7 +117,9 @@ pub(crate) fn decide(
         (allowed, THROTTLE_BASE, failures.waited_out, &mut budgets.throttles)
     } else {
         let allowed = class == Class::Transient && failures.failed <= policy.retries;
-        (allowed, FAILURE_BASE, failures.failed, &mut budgets.failures)
+        let unreachable = *error.kind() == ErrorKind::Unreachable;
+        let base = if unreachable { UNREACHABLE_BASE } else { FAILURE_BASE };
+        (allowed, base, failures.failed, &mut budgets.failures)
     };
     if !allowed {
         return Decision::GiveUp;

@@ -1,11 +1,11 @@
 //! The end of a connection before its answer's: in, the wish to cut it; out, a closed socket, after
-//! everything written before has been handed to the kernel.
+//! everything written before has been handed to the kernel, and counted.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -30,11 +30,17 @@ impl Cut {
 pub(super) struct Cuttable {
     stream: TcpStream,
     cut: Cut,
+    written: Arc<AtomicU64>,
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: TcpStream, cut: Cut) -> Self {
-        Self { stream, cut }
+    pub(super) fn new(stream: TcpStream, cut: Cut, written: Arc<AtomicU64>) -> Self {
+        Self { stream, cut, written }
+    }
+
+    fn count(&self, written: &io::Result<usize>) {
+        let bytes = written.as_ref().copied().unwrap_or_default();
+        self.written.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 }
 
@@ -54,7 +60,9 @@ impl AsyncWrite for Cuttable {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.count(&written);
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -62,7 +70,9 @@ impl AsyncWrite for Cuttable {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+        self.count(&written);
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {

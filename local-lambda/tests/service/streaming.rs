@@ -1,8 +1,9 @@
 //! Frames leave as they come, whatever runtime wrote them.
 
 use super::support::{
-    Gate, blob, client, next_payload, program, quiet, raw, read, service, stream,
+    Gate, blob, client, next_payload, program, quiet, raw, read, service, stream, until,
 };
+use super::wire::{End, STREAMING, answer, ask};
 use local_lambda::Function;
 use serde_json::json;
 
@@ -23,6 +24,16 @@ async fn the_first_frame_arrives_before_the_function_writes_the_last() {
     let rest = read(output).await;
     assert_eq!((rest.payload.as_slice(), rest.code()), (&b"last"[..], None));
     assert_eq!(rest.complete.unwrap().error_details(), None);
+}
+
+#[tokio::test]
+async fn what_leaves_is_counted_to_the_byte() {
+    let local = service().await;
+    let mut asked = ask(&local, STREAMING, "", &answer()).await;
+    assert_eq!(asked.until(|_| false).await.end, End::Whole);
+    let bytes = asked.bytes.len() as u64;
+    until("all is counted", || local.stats().bytes_sent >= bytes).await;
+    assert_eq!(local.stats().bytes_sent, bytes);
 }
 
 #[tokio::test]

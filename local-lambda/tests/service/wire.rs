@@ -36,7 +36,8 @@ pub(crate) struct Wire {
 /// A call that was sent and is being answered.
 pub(crate) struct Asked {
     pub(crate) stream: TcpStream,
-    bytes: Vec<u8>,
+    /// What came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 pub(crate) const STREAMING: &str = "/2021-11-15/functions/raw/response-streaming-invocations";

@@ -14,7 +14,6 @@ fn sum(bytes: &[u8]) -> u64 {
 /// A part file whose segments of `len` bytes at the offsets `there` are written and proven.
 fn begun(target: &Path, bytes: &[u8], len: usize, there: &[usize]) -> PartFile {
     let mut part = PartFile::open(target).unwrap();
-    part.start_over().unwrap();
     part.begin(&header(bytes.len() as u64)).unwrap();
     for &start in there {
         write(&mut part, bytes, start..start + len);
@@ -66,7 +65,6 @@ fn a_file_has_its_name_only_when_finished() {
     std::fs::write(&target, "before").unwrap();
     let write = |bytes: &'static [u8]| {
         let mut part = PartFile::open(&target).unwrap();
-        part.start_over().unwrap();
         part.write_at(2, &Bytes::from_static(&bytes[2..])).unwrap();
         part.write_at(0, &Bytes::from_static(&bytes[..2])).unwrap();
         part
@@ -134,7 +132,7 @@ fn only_bytes_with_their_recorded_sums_are_believed() {
     std::fs::write(&part, mended).unwrap();
     assert_eq!(there(&target), [0..10, 40..50, 80..90]);
     std::fs::remove_file(&part).unwrap();
-    assert_eq!(there(&target), [], "no part file");
+    assert!(left(&target).unwrap().is_none(), "no part file");
 }
 
 #[test]
@@ -187,9 +185,38 @@ fn two_writers_are_refused() {
 }
 
 #[test]
+fn what_was_there_before_stays_until_there_is_a_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("out");
+    std::fs::write(path_beside(&target), "my own").unwrap();
+    drop(PartFile::open(&target).unwrap());
+    assert_eq!(std::fs::read(path_beside(&target)).unwrap(), b"my own");
+    PartFile::open(&target).unwrap().write_at(0, &Bytes::from_static(b"x")).unwrap();
+    assert!(!path_beside(&target).exists(), "a stream leaves nothing to continue from");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_part_file_or_journal_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (target, precious) = (folder.path().join("out"), folder.path().join("precious"));
+    std::fs::write(&precious, "precious").unwrap();
+    let part = path_beside(&target);
+    std::os::unix::fs::symlink(&precious, &part).unwrap();
+    assert_eq!(*PartFile::open(&target).err().unwrap().kind(), ErrorKind::LocalFile);
+    std::fs::remove_file(&part).unwrap();
+    std::os::unix::fs::symlink(&precious, journal_file::path_beside(&part)).unwrap();
+    drop(begun(&target, &[7; 100], 10, &[0]));
+    assert_eq!(there(&target), vec![0..10]);
+    assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
+}
+
+#[test]
 fn what_is_no_file_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    for target in [folder.path().to_owned(), folder.path().join("no/such/folder")] {
+    let long = "x".repeat(248); // with `.part` it fits, with `.part.journal` it does not
+    for name in ["", "no/such/folder", "new/", &long] {
+        let target = folder.path().join(name);
         assert_eq!(*PartFile::open(&target).err().unwrap().kind(), ErrorKind::LocalFile);
     }
 }
