@@ -10,3 +10,5 @@ mod streams;
 mod objects;
 
 mod strangers;
+
+mod scripts;

@@ -54,7 +54,7 @@ fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
     let copy = part.file.try_clone().unwrap();
     assert!(PartFile::open(&target).is_err(), "two writers");
     drop(part);
-    assert_eq!(there(&target), [0..5]);
+    assert_eq!(there(&target).first(), Some(&(0..5)));
     drop(copy);
 }
 
