@@ -1,6 +1,6 @@
 //! A thousand streams at once, of one client process on one endpoint: how much memory each costs the
-//! client, while all are open and none is read, and until all have been read to their ends. The
-//! service and the function are processes of their own.
+//! client, while all are open and none is read, and until all have been read to their ends. Once with
+//! the SDK's own HTTP client, whose buffers grow, and once with that of the command.
 
 use std::process::{Command, Stdio};
 
@@ -12,6 +12,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 #[path = "../examples/support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "the command's own; it trusts a system's certificates as well")]
+#[path = "../invoker/cli/src/http_client.rs"]
+mod http_client;
+
+use http_client::{Roots, http_client};
+
 /// Streams at once.
 const STREAMS: usize = 1_000;
 
@@ -21,6 +27,10 @@ const OBJECT: &str = "2MiB";
 
 /// Sockets of the service: each stream has one to the client and two to the function. And some spare.
 const FILES: u64 = 4 * STREAMS as u64;
+
+/// Whose HTTP client the client has.
+const SDK: &str = "the SDK's own";
+const COMMAND: &str = "the command's";
 
 const KIB: f64 = 1024.0;
 
@@ -37,9 +47,9 @@ fn main() {
         Some("function") => runtime.block_on(async {
             stream_fn::serve(stream_fn::source::Pattern).await.expect("a Runtime API");
         }),
-        Some("client") => {
+        Some(kind @ (SDK | COMMAND)) => {
             let endpoint = std::env::args().nth(2).expect("an endpoint");
-            runtime.block_on(client(&endpoint));
+            runtime.block_on(client(kind, &endpoint));
         }
         _ => runtime.block_on(compare()),
     }
@@ -55,15 +65,24 @@ async fn compare() {
         .start()
         .await
         .expect("the local service");
-    let mut command = Command::new(this);
-    command.arg("client").arg(local.endpoint_url()).stdout(Stdio::inherit());
-    let status = tokio::task::spawn_blocking(move || command.status()).await;
-    assert!(status.expect("a client").expect("a client").success());
+    println!("| HTTP client | {STREAMS} streams open, none read | the most, until all are read |");
+    println!("|---|---|---|");
+    for kind in [SDK, COMMAND] {
+        let mut command = Command::new(&this);
+        command.args([kind, &local.endpoint_url()]).stdout(Stdio::inherit());
+        let status = tokio::task::spawn_blocking(move || command.status()).await;
+        assert!(status.expect("a client").expect("a client").success());
+    }
+    println!("\nOf the client's memory, for each stream of {OBJECT}.");
     local.shutdown().await;
 }
 
-async fn client(endpoint: &str) {
-    let invoker = Invoker::new(support::client(endpoint));
+async fn client(kind: &str, endpoint: &str) {
+    let mut config = support::client(endpoint).config().to_builder();
+    if kind == COMMAND {
+        config.set_http_client(Some(http_client(Roots::None).expect("an HTTP client")));
+    }
+    let invoker = Invoker::new(aws_sdk_lambda::Client::from_conf(config.build()));
     // What the first stream needs, such as the SDK's own tables, is no stream's own.
     read(open(&invoker).await.expect("an answer")).await.expect("a whole result");
     let before = resident("VmRSS:");
@@ -77,11 +96,7 @@ async fn client(endpoint: &str) {
     let most = resident("VmHWM:");
 
     let each = |bytes: f64| (bytes - before).max(0.0) / STREAMS as f64 / KIB;
-    println!("| {STREAMS} streams of {OBJECT} | client's memory for each |");
-    println!("|---|---|");
-    println!("| all open, none read | {:.1} KiB |", each(open));
-    println!("| the most, until all are read | {:.1} KiB |", each(most));
-    println!("\nBefore them the process had {:.1} MiB.", before / KIB / KIB);
+    println!("| {kind} | {:.1} KiB | {:.1} KiB |", each(open), each(most));
 }
 
 async fn open(invoker: &Invoker) -> Result<ResponseStream, Error> {
