@@ -10,6 +10,7 @@ mod discovery;
 mod check;
 mod in_order;
 mod one_stream;
+mod ordered_bytes;
 
 mod journal;
 mod journal_file;
@@ -31,29 +32,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_core::Stream;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::body::ResponseStream;
-use crate::checksum::{Checksum, Sum};
+use crate::checksum::Checksum;
 use crate::client::Invoker;
-use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
-use crate::piece::Version;
-use crate::progress::{self, Progress, Snapshot};
+use crate::progress::{Progress, Snapshot};
+use crate::segment::Asking;
 use crate::segment::pace::Pace;
 use crate::segment::retry::{self, Class, Policy};
-use crate::segment::{Asking, Segment};
 use check::Check;
 use discovery::{Found, Object};
-use in_order::InOrder;
 use journal::{Journal, Question};
 
+pub use ordered_bytes::OrderedBytes;
 pub use plan::Wanted;
 pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
 
@@ -62,8 +57,8 @@ pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
 /// bandwidth").
 pub const DEFAULT_SEGMENT_SIZE: u64 = 5 * 1024 * 1024;
 
-/// Segments in flight at most. A thirtieth of the 1,000 concurrent executions that an account has at first,
-/// for they are shared by all its functions.
+/// Segments in flight at most. A thirtieth of the 1,000 concurrent executions that an account has at
+/// first, for they are shared by all its functions.
 pub const DEFAULT_IN_FLIGHT: usize = 32;
 
 /// The smallest segment that is chosen by itself, in bytes: each is an invocation, with its own price
@@ -315,31 +310,10 @@ impl Download {
     ///
     /// As [`Invoker::invoke`].
     pub async fn in_order(self) -> Result<OrderedBytes, Error> {
-        let (budget, expected) = (self.budget.clone(), self.settings.expected);
         let segment_size = self.segment_size_in_order();
         let (asking, found) = self.discover(segment_size).await?;
-        let check = Check::of(&found, &asking, expected);
-        let sha256 = check.sha256().map(|_| Sha256::new());
-        let (progress, deadline) = (asking.progress.clone(), asking.deadline);
-        let inner = match found {
-            Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
-            Found::Object(object) => match *object {
-                // Too large to be held whole: it cannot but wait for its reader.
-                Object { first, version, wanted, .. }
-                    if segment_size > budget.limit() as u64
-                        && wanted.end - wanted.start > budget.limit() as u64 =>
-                {
-                    let next = wanted.start;
-                    let segment = first.unwrap_or_else(|| {
-                        Segment::new(Arc::clone(&asking), Arc::clone(&version), wanted)
-                    });
-                    Inner::Direct { segment: Box::new(segment), version, next }
-                }
-                object => Inner::Queue(InOrder::start(asking, object, segment_size, budget)),
-            },
-        };
-        let sum = Sum::default();
-        Ok(OrderedBytes { inner, sum, sha256, check, deadline, progress, report: None })
+        let check = Check::of(&found, &asking, self.settings.expected);
+        Ok(OrderedBytes::start(asking, found, check, segment_size, self.budget))
     }
 
     fn question(&self) -> Question {
@@ -463,139 +437,4 @@ pub struct Report {
     pub crc64nvme: Checksum,
     /// The counters at the end.
     pub snapshot: Snapshot,
-}
-
-/// The bytes of a result, in order, as they arrive.
-///
-/// Segments are fetched ahead of the reader into the memory budget; a reader that stops keeps no
-/// invocation waiting. A plain stream, or one segment larger than the budget, has no such buffer:
-/// there a slow reader holds the function back.
-///
-/// # Cancel safety
-///
-/// Dropping it ends the download. Invocations that were started run to their end and are billed.
-pub struct OrderedBytes {
-    inner: Inner,
-    /// Over the bytes delivered, where no segment has done it.
-    sum: Sum,
-    /// The same, where it is wanted.
-    sha256: Option<Sha256>,
-    check: Check,
-    deadline: Deadline,
-    progress: Progress,
-    report: Option<Report>,
-}
-
-#[expect(clippy::large_enum_variant, reason = "there is one for a download")]
-enum Inner {
-    Plain {
-        stream: ResponseStream,
-        _in_flight: progress::InFlight,
-    },
-    Direct {
-        segment: Box<Segment>,
-        version: Arc<Version>,
-        next: u64,
-    },
-    Queue(InOrder),
-    /// The last item was delivered.
-    Ended,
-}
-
-impl OrderedBytes {
-    /// What the first answer told of the result.
-    pub fn description(&self) -> &Description {
-        self.check.description()
-    }
-
-    /// The next bytes, never empty; `None` when the result is whole and checked.
-    ///
-    /// # Errors
-    ///
-    /// Whatever kept the result from being whole; after it there are no more items.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: no byte is lost when the future is dropped. One segment larger than the budget that has
-    /// to be asked for again is asked for anew each time, so do not drop it often.
-    pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
-        if matches!(self.inner, Inner::Ended) {
-            return None;
-        }
-        let deadline = self.deadline;
-        let next = match deadline.hold(self.read()).await {
-            Ok(Some(bytes)) => return Some(Ok(bytes)),
-            Ok(None) => self.finish(),
-            Err(error) => Err(error),
-        };
-        self.inner = Inner::Ended;
-        next.err().map(Err)
-    }
-
-    /// What was done, once [`next_bytes`](Self::next_bytes) has returned `None` for a whole result.
-    pub fn report(&self) -> Option<&Report> {
-        self.report.as_ref()
-    }
-
-    /// The same bytes as a `Stream`.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-        futures_util::stream::unfold(self, async |mut bytes| {
-            bytes.next_bytes().await.map(|item| (item, bytes))
-        })
-    }
-
-    async fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        let bytes = self.read_inner().await?;
-        if let (Some(sha256), Some(bytes)) = (&mut self.sha256, &bytes) {
-            sha256.update(bytes);
-        }
-        Ok(bytes)
-    }
-
-    async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
-        let bytes = match &mut self.inner {
-            Inner::Plain { stream, .. } => {
-                stream.next_bytes().await.transpose().map_err(not_repeatable)?
-            }
-            Inner::Direct { segment, version, next } => match segment.next().await? {
-                Some(piece) => {
-                    let bytes = piece.into_bytes(version, *next)?;
-                    *next += bytes.len() as u64;
-                    Some(bytes)
-                }
-                None => None,
-            },
-            Inner::Queue(queue) => return queue.next().await,
-            Inner::Ended => None,
-        };
-        if let (Inner::Plain { .. }, Some(bytes)) = (&self.inner, &bytes) {
-            self.progress.received(bytes.len() as u64);
-            self.sum.update(bytes);
-        }
-        Ok(bytes)
-    }
-
-    fn finish(&mut self) -> Result<(), Error> {
-        let sum = match &self.inner {
-            Inner::Plain { .. } => self.sum.value(),
-            Inner::Direct { segment, .. } => segment.sum().value(),
-            Inner::Queue(queue) => queue.sum(),
-            Inner::Ended => return Ok(()),
-        };
-        // What was in flight is not any more.
-        self.inner = Inner::Ended;
-        let integrity = self.check.crc(sum)?;
-        self.check.compare_sha256(self.sha256.take())?;
-        self.report = Some(self.check.report(integrity, sum));
-        Ok(())
-    }
-}
-
-impl std::fmt::Debug for OrderedBytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OrderedBytes")
-            .field("description", self.check.description())
-            .field("progress", &self.progress.snapshot())
-            .finish_non_exhaustive()
-    }
 }

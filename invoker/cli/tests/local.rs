@@ -1,5 +1,6 @@
 //! `invoker local` comes in; a service that `invoker` and its environment find, and that ends as told,
 //! comes out.
+#![allow(clippy::unwrap_used)] // clippy sees no test in a function that tests share
 
 mod support;
 
