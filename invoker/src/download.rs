@@ -83,6 +83,7 @@ pub struct Download {
     invocation: Invocation,
     wanted: Wanted,
     segmented: bool,
+    compression: bool,
     settings: Settings,
     policy: Policy,
     progress: Progress,
@@ -113,6 +114,7 @@ impl Invoker {
             invocation,
             wanted: Wanted::All,
             segmented: true,
+            compression: true,
             settings: Settings {
                 segment_size: DEFAULT_SEGMENT_SIZE,
                 in_flight: DEFAULT_IN_FLIGHT,
@@ -165,6 +167,17 @@ impl Download {
     /// service holds to 2 MB/s after 6 MB and ends at 200 MB.
     pub fn segments(mut self, wanted: bool) -> Self {
         self.segmented = wanted;
+        self
+    }
+
+    /// Whether a result that cannot be fetched by segments may come compressed (zstd, br or gzip), to be
+    /// decoded as it arrives; yes if this is not called. The service's limits are on what it sends, so
+    /// text arrives several times faster. Without compression none is asked for, and what comes is
+    /// handed on as it comes, whatever its encoding.
+    ///
+    /// An `accept-encoding` of the [invocation](Invocation::custom)'s own is what is asked instead.
+    pub fn compression(mut self, wanted: bool) -> Self {
+        self.compression = wanted;
         self
     }
 
@@ -357,6 +370,7 @@ impl Download {
         Arc::new(Asking {
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
+            compression: self.compression,
             policy: self.policy,
             budgets: Mutex::default(),
             deadline: self.invoker.deadline(),
@@ -506,7 +520,10 @@ impl OrderedBytes {
     async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
             Inner::Plain { stream, .. } => {
-                stream.next_bytes().await.transpose().map_err(not_repeatable)?
+                let bytes = stream.next_bytes().await.transpose().map_err(not_repeatable)?;
+                // At the end too: an encoding has one of its own, behind the last bytes.
+                self.progress.encoded(stream.received_bytes());
+                bytes
             }
             Inner::Direct { segment, version, next } => match segment.next().await? {
                 Some(piece) => {
@@ -520,7 +537,7 @@ impl OrderedBytes {
             Inner::Ended => None,
         };
         if let (Inner::Plain { .. }, Some(bytes)) = (&self.inner, &bytes) {
-            self.progress.received(bytes.len() as u64);
+            self.progress.decoded(bytes.len() as u64);
             self.sum.update(bytes);
         }
         Ok(bytes)

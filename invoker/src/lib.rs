@@ -16,6 +16,8 @@ mod invocation;
 
 mod head;
 
+mod content_encoding;
+
 mod body;
 
 mod client;

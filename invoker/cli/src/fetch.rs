@@ -204,6 +204,7 @@ fn configure(download: Download, transfer: &Transfer) -> Download {
         .segment_size(transfer.segment_size)
         .in_flight(transfer.in_flight)
         .segments(!transfer.no_segments)
+        .compression(!transfer.no_compression)
         .memory_limit(usize::try_from(transfer.memory_limit).unwrap_or(usize::MAX))
         .retries(transfer.retries)
         .throttle_patience(transfer.throttle_patience)

@@ -17,12 +17,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Levels are chosen so that a small function (1,769 MB of memory are one processor, 128 MB a fourteenth
-/// of it) still makes more than the 2 MB/s that it may send. zstd's own default.
+/// zstd's own default. All levels are chosen for speed: a function with 128 MB of memory has a fourteenth
+/// of a processor (1,769 MB are one), and must still take in more than the 2 MB/s that it may send.
 const ZSTD_LEVEL: i32 = 3;
-/// The last one below its slower search for matches.
+/// The last one before the slower search for matches.
 const BROTLI_LEVEL: i32 = 4;
-/// Near the middle; zlib's own default (6) costs half as much again for a few percent.
+/// zlib's own default, 6, takes several times as long for a percent of the size.
 const GZIP_LEVEL: i32 = 4;
 
 /// Up to how many bytes are encoded before others have their turn: about a millisecond of work.
