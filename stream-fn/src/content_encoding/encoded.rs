@@ -10,6 +10,7 @@ use async_compression::Level;
 use async_compression::brotli::EncoderParams;
 use async_compression::codecs::{BrotliEncoder, EncodeV2, GzipEncoder, ZstdEncoder};
 use async_compression::core::util::{PartialBuffer, WriteBuffer};
+use async_compression::zstd::CParameter;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::Stream;
 use std::io;
@@ -180,7 +181,11 @@ fn unencodable(error: io::Error) -> BoxError {
 
 fn encoder(encoding: Encoding) -> Box<dyn EncodeV2 + Send> {
     match encoding {
-        Encoding::Zstd => Box::new(ZstdEncoder::new(ZSTD_LEVEL)),
+        Encoding::Zstd => {
+            // As gzip always has one; brotli knows none.
+            let checksum = CParameter::checksum_flag(true);
+            Box::new(ZstdEncoder::new_with_params(ZSTD_LEVEL, &[checksum]))
+        }
         Encoding::Brotli => {
             let level = Level::Precise(BROTLI_LEVEL);
             Box::new(BrotliEncoder::new(EncoderParams::default().quality(level)))
