@@ -1,6 +1,7 @@
 //! The events of one invocation go in; its head and its body come out, as a `Stream`, an
 //! `AsyncRead` or an `http_body::Body`.
 
+mod decoding;
 mod trailer_text;
 
 use std::pin::Pin;
@@ -11,10 +12,12 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::content_encoding::Encoding;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::{Beginning, Head, HeadReader};
 use crate::invocation::{Begun, Events};
+use decoding::Decoding;
 
 /// The streamed result of one invocation.
 ///
@@ -24,6 +27,9 @@ use crate::invocation::{Begun, Events};
 ///
 /// There is no buffer beyond one frame and one read of the socket: a reader that does not read
 /// holds the function back.
+///
+/// The bytes are as they came, in the `content-encoding` that the head names, unless it is to be
+/// [`decoded`](Self::decoded).
 ///
 /// # Cancel safety
 ///
@@ -39,8 +45,10 @@ pub struct ResponseStream {
     promised: Option<u64>,
     /// The length, in bytes, that a body without a promise must not have.
     doubtful: Option<u64>,
-    /// Bytes of the body that have come.
+    /// Bytes of the body that have come, as they came.
     arrived: u64,
+    /// `None` if they are handed on as they come.
+    decoding: Option<Box<Decoding>>,
     keeper: trailer_text::Keeper,
     /// What may be delivered; either may be empty.
     ready: [Bytes; 2],
@@ -94,6 +102,7 @@ impl ResponseStream {
             promised,
             doubtful: None,
             arrived: 0,
+            decoding: None,
             keeper: trailer_text::Keeper::new(promised.is_some()),
             ready: Default::default(),
             phase: Phase::Reading,
@@ -123,9 +132,41 @@ impl ResponseStream {
         self.begun.request_id.as_deref()
     }
 
-    /// The length of the body that the head promised, in bytes.
+    /// The length of the body that the head promised, in bytes; `None` if it is decoded, for the
+    /// promise is of the encoded bytes.
     pub fn promised_len(&self) -> Option<u64> {
-        self.promised
+        self.promised.filter(|_| self.decoding.is_none())
+    }
+
+    /// Whether there is an encoding, which is taken off.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.decoding.is_some()
+    }
+
+    /// Bytes of the body that came so far, before they were decoded.
+    pub fn received_bytes(&self) -> u64 {
+        self.arrived
+    }
+
+    /// The same result without the `content-encoding` that its head names: zstd (with a window of up
+    /// to 8 MiB), br or gzip. It is decoded as it arrives, 64 KiB at a time; it is whole only if its
+    /// encoding ends where it ends. Without an encoding nothing changes.
+    ///
+    /// To be called before the first byte is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Inconsistent`] if it has an encoding that is none of these.
+    pub fn decoded(mut self) -> Result<Self, Error> {
+        let named = self.head.as_ref().map_or(Ok(None), Encoding::of);
+        match named.map_err(|error| error.with_request_id(self.request_id()))? {
+            // A body that is promised to be empty has no encoding either.
+            Some(encoding) if self.promised != Some(0) => {
+                self.decoding = Some(Box::new(Decoding::new(encoding, self.head.as_ref())));
+            }
+            _ => {}
+        }
+        Ok(self)
     }
 
     /// The last 4 KB of the function's log, once the stream has ended well and if they were asked
@@ -148,12 +189,28 @@ impl ResponseStream {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.phase == Phase::Ended {
+            return Poll::Ready(None);
+        }
+        let item = match self.decoding.is_some() {
+            true => ready!(self.poll_decoded(cx)),
+            false => ready!(self.poll_received(cx)),
+        };
+        if !matches!(item, Some(Ok(_))) {
+            self.phase = Phase::Ended;
+        }
+        Poll::Ready(item.map(|item| {
+            item.map_err(|error| error.with_request_id(self.begun.request_id.as_deref()))
+        }))
+    }
+
+    /// The next bytes as they came; `None` when they are whole.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         loop {
             if let Some(bytes) = self.ready.iter_mut().find(|bytes| !bytes.is_empty()) {
                 return Poll::Ready(Some(Ok(std::mem::take(bytes))));
             }
             if self.phase != Phase::Reading {
-                self.phase = Phase::Ended;
                 return Poll::Ready(None);
             }
             let late = match &mut self.deadline {
@@ -172,11 +229,30 @@ impl ResponseStream {
                 None => self.end(),
             };
             if let Err(error) = taken {
-                self.phase = Phase::Ended;
-                let error = error.with_request_id(self.begun.request_id.as_deref());
                 return Poll::Ready(Some(Err(error)));
             }
         }
+    }
+
+    /// The next bytes that those stand for; `None` when both are whole.
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        while let Some(decoding) = &mut self.decoding {
+            match decoding.next() {
+                Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Ok(None) => {}
+                // What is no encoding may be the words of a runtime that has none for a failure.
+                Err(error) => {
+                    return Poll::Ready(Some(Err(self.keeper.broken_text().unwrap_or(error))));
+                }
+            }
+            let received = ready!(self.poll_received(cx));
+            match (received, &mut self.decoding) {
+                (Some(Ok(bytes)), Some(decoding)) => decoding.push(bytes),
+                (None, Some(decoding)) => return Poll::Ready(decoding.end().err().map(Err)),
+                (received, _) => return Poll::Ready(received),
+            }
+        }
+        Poll::Ready(None)
     }
 
     /// Takes bytes of the body, or says why they are none.
@@ -287,7 +363,7 @@ impl http_body::Body for ResponseStream {
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        match self.promised {
+        match self.promised_len() {
             Some(promised) => {
                 let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
                 let delivered = self.arrived - waiting as u64;

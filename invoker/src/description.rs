@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checksum;
+use crate::content_encoding;
 use crate::head::Head;
 
 /// What the first answer told of the result.
@@ -11,7 +12,7 @@ use crate::head::Head;
 pub struct Description {
     /// Whether it can be fetched by segments.
     pub ranges: bool,
-    /// The size of the object, or the promised length of a plain stream, in bytes.
+    /// The size of the object, or the promised length of a plain stream that is not decoded, in bytes.
     pub size: Option<u64>,
     /// The version of the object: its strong ETag, with the quotes.
     pub etag: Option<String>,
@@ -19,6 +20,10 @@ pub struct Description {
     pub executed_version: Option<String>,
     /// The media type.
     pub content_type: Option<String>,
+    /// The encoding that the result came in, such as `zstd`; `None` if it has none. A plain stream is
+    /// decoded unless [compression](crate::Download::compression) is off. An object is not: its ranges
+    /// are of the bytes as they are stored.
+    pub encoding: Option<String>,
     /// When the object was last modified, as an HTTP date.
     pub last_modified: Option<String>,
     /// CRC-64/NVME of the object, base64 as S3 writes it.
@@ -39,6 +44,7 @@ impl Description {
             etag: header("etag"),
             executed_version: executed_version.map(str::to_owned),
             content_type: header("content-type"),
+            encoding: head.and_then(content_encoding::name),
             last_modified: header("last-modified"),
             checksum: header(checksum::HEADER),
         }

@@ -86,6 +86,7 @@ pub struct Download {
     invocation: Invocation,
     wanted: Wanted,
     segmented: bool,
+    compression: bool,
     settings: Settings,
     budget: MemoryBudget,
     policy: Policy,
@@ -124,6 +125,7 @@ impl Invoker {
             invocation,
             wanted: Wanted::All,
             segmented: true,
+            compression: true,
             settings: Settings {
                 segment_size: None,
                 in_flight: InFlight::Growing(DEFAULT_IN_FLIGHT),
@@ -189,6 +191,17 @@ impl Download {
     /// service holds to 2 MB/s after 6 MB and ends at 200 MB.
     pub fn segments(mut self, wanted: bool) -> Self {
         self.segmented = wanted;
+        self
+    }
+
+    /// Whether a result that cannot be fetched by segments may come compressed (zstd, br or gzip), to be
+    /// decoded as it arrives; yes if this is not called. The service's limits are on what it sends, so
+    /// text arrives several times faster. Without compression none is asked for, and what comes is
+    /// handed on as it comes, whatever its encoding.
+    ///
+    /// An `accept-encoding` of the [invocation](Invocation::custom)'s own is what is asked instead.
+    pub fn compression(mut self, wanted: bool) -> Self {
+        self.compression = wanted;
         self
     }
 
@@ -380,6 +393,7 @@ impl Download {
             pace: Mutex::new(pace),
             invoker: self.invoker.clone(),
             invocation: self.invocation.clone(),
+            compression: self.compression,
             policy: self.policy,
             budgets: Mutex::default(),
             deadline: self.invoker.deadline(),

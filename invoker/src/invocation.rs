@@ -102,6 +102,13 @@ impl Invocation {
         self
     }
 
+    /// Whether there is such an entry already, in any case of letters, as HTTP has it.
+    pub(crate) fn has_custom(&self, name: &str) -> bool {
+        let custom = self.client_context.get("custom").and_then(|custom| custom.as_object());
+        let names = custom.into_iter().flat_map(|custom| custom.keys()).chain(self.custom.keys());
+        names.into_iter().any(|other| other.eq_ignore_ascii_case(name))
+    }
+
     fn encoded_client_context(&self) -> Result<Option<String>, Error> {
         if self.client_context.is_empty() && self.custom.is_empty() {
             return Ok(None);

@@ -17,6 +17,8 @@ mod meter;
 
 mod head;
 
+mod content_encoding;
+
 mod body;
 
 mod client;

@@ -24,6 +24,7 @@ struct Counters {
     began: OnceLock<Instant>,
     wanted: AtomicU64,
     received: AtomicU64,
+    encoded: AtomicU64,
     resumed: AtomicU64,
     refetched: AtomicU64,
     first_byte_micros: AtomicU64,
@@ -50,8 +51,10 @@ pub struct Snapshot {
     /// How many bytes are wanted; `None` while that is not known, and for plain streams of unknown
     /// length.
     pub wanted_bytes: Option<u64>,
-    /// Bytes received, each counted once.
+    /// Bytes received, each counted once; of a result that came encoded, after it was decoded.
     pub bytes: u64,
+    /// The same as they came: fewer where they came compressed.
+    pub encoded_bytes: u64,
     /// Bytes that an earlier download had left and that were found intact.
     pub resumed_bytes: u64,
     /// Bytes received again after a failure.
@@ -97,6 +100,7 @@ impl Progress {
             began: OnceLock::new(),
             wanted: AtomicU64::new(UNKNOWN),
             received: zero(),
+            encoded: zero(),
             resumed: zero(),
             refetched: zero(),
             first_byte_micros: AtomicU64::new(UNKNOWN),
@@ -124,6 +128,7 @@ impl Progress {
             first_byte: known(&counters.first_byte_micros).map(Duration::from_micros),
             wanted_bytes: known(&counters.wanted),
             bytes: counters.received.load(Relaxed),
+            encoded_bytes: counters.encoded.load(Relaxed),
             resumed_bytes: counters.resumed.load(Relaxed),
             refetched_bytes: counters.refetched.load(Relaxed),
             segments: counters.segments.load(Relaxed),
@@ -168,6 +173,17 @@ impl Progress {
     }
 
     pub(crate) fn received(&self, bytes: u64) {
+        self.counters.encoded.fetch_add(bytes, Relaxed);
+        self.decoded(bytes);
+    }
+
+    /// Of the one plain stream there is, that so many bytes came so far.
+    pub(crate) fn encoded(&self, bytes: u64) {
+        self.counters.encoded.store(bytes, Relaxed);
+    }
+
+    /// Of a plain stream, where [`encoded`](Self::encoded) has counted what came.
+    pub(crate) fn decoded(&self, bytes: u64) {
         let counters = &*self.counters;
         let now = self.micros();
         counters.received.fetch_add(bytes, Relaxed);

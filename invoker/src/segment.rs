@@ -43,6 +43,8 @@ pub(crate) struct Asking {
     pub(crate) invoker: Invoker,
     /// The question, without a range.
     pub(crate) invocation: Invocation,
+    /// Whether a result that is no object may come encoded, and is then decoded.
+    pub(crate) compression: bool,
     pub(crate) policy: Policy,
     pub(crate) budgets: Mutex<Budgets>,
     pub(crate) pace: Mutex<Pace>,
@@ -472,14 +474,18 @@ pub(crate) fn version(head: &Head, size: u64, executed: Option<&str>) -> Option<
 }
 
 /// Reads a refusal for its message.
-async fn refusal(mut stream: ResponseStream) -> Error {
+async fn refusal(stream: ResponseStream) -> Error {
+    let request_id = stream.request_id().map(str::to_owned);
     let status = stream.head().map_or(0, |head| head.status);
     let wait = stream.head().and_then(|head| head.header("retry-after")?.trim().parse().ok());
     let mut body = Vec::new();
-    while let Some(Ok(bytes)) = stream.next_bytes().await {
-        body.extend_from_slice(&bytes[..bytes.len().min(REFUSAL_LIMIT - body.len())]);
-        if body.len() == REFUSAL_LIMIT {
-            break;
+    // One in an encoding that nobody can read is told without its message.
+    if let Ok(mut stream) = stream.decoded() {
+        while let Some(Ok(bytes)) = stream.next_bytes().await {
+            body.extend_from_slice(&bytes[..bytes.len().min(REFUSAL_LIMIT - body.len())]);
+            if body.len() == REFUSAL_LIMIT {
+                break;
+            }
         }
     }
     #[derive(serde::Deserialize)]
@@ -492,5 +498,5 @@ async fn refusal(mut stream: ResponseStream) -> Error {
     };
     Error::new(ErrorKind::Answer { status }, format!("the function answered {status}{text}"))
         .with_retry_after(wait.map(|seconds: u32| Duration::from_secs(seconds.into())))
-        .with_request_id(stream.request_id())
+        .with_request_id(request_id.as_deref())
 }

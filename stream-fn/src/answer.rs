@@ -1,6 +1,8 @@
 //! What was asked and what a handler has for it come in; the head and exactly the body that belong
 //! together go out, or a refusal (304, 404, 405, 412, 416).
 
+#[cfg(feature = "compression")]
+use crate::content_encoding::{self, Encoded};
 use crate::failure::Failure;
 use crate::head;
 use crate::range::{RangeAsk, content_range, unsatisfied_range};
@@ -47,10 +49,15 @@ impl fmt::Debug for Answer {
 ///
 /// What the head cannot say, before anything is sent.
 pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
-    let Response { status, mut headers, cookies, content, flaw } = response;
+    let Response { status, mut headers, cookies, content, compression, flaw } = response;
     if let Some(flaw) = flaw {
         return Err(flaw);
     }
+    // An object is the bytes of its version, of which a caller may want any range.
+    let compression = match content {
+        Content::Object(_) => Some(false),
+        Content::Stream(_) | Content::Value(_) => compression,
+    };
     let (status, body) = match content {
         Content::Value(json)
             if ask.kind == RequestKind::Plain && json.len() <= BUFFERED_MAX_BYTES =>
@@ -68,11 +75,43 @@ pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Fail
     let bodiless = ask.method == Method::HEAD
         || status == StatusCode::NOT_MODIFIED
         || status == StatusCode::NO_CONTENT;
+    let promised = promised(&headers)?;
+    let (promised, body) = encode(ask, status, &mut headers, compression, promised, body);
     let (promised, body) = match bodiless {
         true => (Some(0), stream::empty().boxed()),
-        false => (promised(&headers)?, body),
+        false => (promised, body),
     };
     Ok(Answer::Streamed { head: head::encode(status, &headers, &cookies)?, promised, body })
+}
+
+/// Encodes the body if the caller wants that and nothing speaks against it. Its promised length is then
+/// held to before it is encoded, and nobody knows the one after.
+#[cfg(feature = "compression")]
+fn encode(
+    ask: &Ask,
+    status: StatusCode,
+    headers: &mut HeaderMap,
+    compression: Option<bool>,
+    promised: Option<u64>,
+    body: ByteStream,
+) -> (Option<u64>, ByteStream) {
+    let accepted = ask.accept_encoding.as_deref();
+    match content_encoding::choose(accepted, status, headers, compression, promised) {
+        Some(encoding) => (None, Encoded::new(encoding, promised, body).boxed()),
+        None => (promised, body),
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+fn encode(
+    _: &Ask,
+    _: StatusCode,
+    _: &mut HeaderMap,
+    _: Option<bool>,
+    promised: Option<u64>,
+    body: ByteStream,
+) -> (Option<u64>, ByteStream) {
+    (promised, body)
 }
 
 /// What preconditions and range make of an object.

@@ -3,6 +3,7 @@
 //! with real trailers.
 
 use crate::failure::Failure;
+use crate::promise::Promise;
 use crate::source::{ByteStream, READ_BYTES};
 use bytes::Bytes;
 use http_body::Frame;
@@ -27,9 +28,8 @@ pub(crate) struct Body {
     rest: Option<Bytes>,
     /// Until its end.
     stream: Option<ByteStream>,
-    /// Of the promised length.
-    left: Option<u64>,
-    sent: u64,
+    /// What is sent is held to it.
+    promise: Promise,
     /// Why the trailers are next.
     failure: Option<Failure>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -67,8 +67,7 @@ impl Body {
             head: Some(head),
             rest: None,
             stream: Some(stream),
-            left: promised,
-            sent: 0,
+            promise: Promise::of(promised),
             failure: None,
             deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
             request_id,
@@ -83,7 +82,8 @@ impl Body {
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(context).is_ready()
         {
-            let words = format!("the deadline came after {} bytes of the answer", self.sent);
+            let sent = self.promise.kept();
+            let words = format!("the deadline came after {sent} bytes of the answer");
             return Poll::Ready(Err(Failure::new("DeadlineExceeded", words)));
         }
         loop {
@@ -94,40 +94,15 @@ impl Body {
                 Err(panic) => Poll::Ready(Err(Failure::from_panic(panic.as_ref()))),
                 Ok(Poll::Pending) => Poll::Pending,
                 Ok(Poll::Ready(Some(Ok(bytes)))) if bytes.is_empty() => continue,
-                Ok(Poll::Ready(Some(Ok(bytes)))) => Poll::Ready(self.count(bytes).map(Some)),
+                Ok(Poll::Ready(Some(Ok(bytes)))) => {
+                    Poll::Ready(self.promise.take(bytes.len()).map(|()| Some(bytes)))
+                }
                 Ok(Poll::Ready(Some(Err(error)))) => Poll::Ready(Err(error.into())),
                 Ok(Poll::Ready(None)) => {
                     self.stream = None;
-                    Poll::Ready(self.is_whole().map(|()| None))
+                    Poll::Ready(self.promise.end().map(|()| None))
                 }
             };
-        }
-    }
-
-    fn count(&mut self, bytes: Bytes) -> Result<Bytes, Failure> {
-        let length = bytes.len() as u64;
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(length).ok_or_else(|| {
-                let words =
-                    format!("the body is longer than the {} bytes promised", self.sent + *left);
-                Failure::new("BodyTooLong", words)
-            })?;
-        }
-        self.sent += length;
-        Ok(bytes)
-    }
-
-    fn is_whole(&self) -> Result<(), Failure> {
-        match self.left {
-            Some(left) if left > 0 => {
-                let words = format!(
-                    "the body ended at {} of {} bytes promised",
-                    self.sent,
-                    self.sent + left
-                );
-                Err(Failure::new("BodyTooShort", words))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -173,12 +148,11 @@ impl http_body::Body for Body {
                 tracing::error!(
                     request_id = this.request_id,
                     error_type = failure.error_type(),
-                    sent = this.sent,
+                    sent = this.promise.kept(),
                     error = %failure,
                     "the answer failed"
                 );
                 this.stream = None;
-                this.left = None;
                 this.deadline = None;
                 match head {
                     None => return Poll::Ready(Some(Ok(Frame::trailers(failure.to_trailers())))),
@@ -196,10 +170,7 @@ impl http_body::Body for Body {
 /// Without the bytes, which are not ours to print.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body")
-            .field("sent", &self.sent)
-            .field("left", &self.left)
-            .finish_non_exhaustive()
+        f.debug_struct("Body").field("promise", &self.promise).finish_non_exhaustive()
     }
 }
 

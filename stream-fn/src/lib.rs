@@ -20,6 +20,11 @@ mod response;
 
 mod head;
 
+mod promise;
+
+#[cfg(feature = "compression")]
+mod content_encoding;
+
 mod answer;
 
 mod body;

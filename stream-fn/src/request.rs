@@ -31,6 +31,8 @@ pub(crate) struct Ask {
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: Option<String>,
     pub(crate) if_range: Option<String>,
+    #[cfg(feature = "compression")]
+    pub(crate) accept_encoding: Option<String>,
 }
 
 impl Request {
@@ -49,6 +51,8 @@ impl Request {
             if_match: self.if_match().map(str::to_owned),
             if_none_match: self.if_none_match().map(str::to_owned),
             if_range: self.if_range().map(str::to_owned),
+            #[cfg(feature = "compression")]
+            accept_encoding: self.accept_encoding().map(str::to_owned),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) cookies: Vec<String>,
     pub(crate) content: Content,
+    /// Whether it may be encoded; by its media type if nothing was said.
+    pub(crate) compression: Option<bool>,
     /// A header that could not be set; told instead of the answer, because the setters are chained.
     pub(crate) flaw: Option<Failure>,
 }
@@ -42,6 +44,7 @@ impl Response {
             headers: HeaderMap::new(),
             cookies: Vec::new(),
             content,
+            compression: None,
             flaw: None,
         }
     }
@@ -146,6 +149,19 @@ impl Response {
     #[must_use]
     pub fn content_length(mut self, bytes: u64) -> Self {
         self.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+        self
+    }
+
+    /// Whether the answer may be compressed for a caller that accepts it. If this is not called, text is
+    /// (by the media type: `text/*`, JSON, XML, CSV and their like), and nothing else.
+    ///
+    /// It is never compressed if the caller does not ask for it, if it is an object, which is served by
+    /// range, or a part, if it already has a `content-encoding`, a checksum in a header, or
+    /// `cache-control: no-transform`. A secret in one answer with words that its caller chose should not
+    /// be compressed: the length would tell of it. Without the feature `compression` nothing is.
+    #[must_use]
+    pub fn compression(mut self, wanted: bool) -> Self {
+        self.compression = Some(wanted);
         self
     }
 

@@ -7,6 +7,8 @@ mod support;
 
 mod streams;
 
+mod encodings;
+
 mod objects;
 
 mod strangers;

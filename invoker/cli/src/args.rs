@@ -228,6 +228,9 @@ pub(crate) struct Transfer {
     /// One stream, as the service sends it: 2 MB/s after the first 6 MB
     #[arg(long)]
     pub(crate) no_segments: bool,
+    /// Ask for no compression, and write the result as it comes, whatever its encoding
+    #[arg(long)]
+    pub(crate) no_compression: bool,
     /// Bytes held for a slow reader of stdout [default: 64MiB, or a quarter of a container's memory]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) memory_limit: Option<u64>,

@@ -90,10 +90,21 @@ impl Display {
             _ => "not verified".to_owned(),
         };
         say(&format!(
-            "{what}: {} in {seconds:.2} s, {rate}/s, {how}{}; {checked}",
+            "{what}: {} in {seconds:.2} s, {rate}/s, {how}{}{}; {checked}",
             BinaryBytes(now.bytes + now.resumed_bytes),
+            encoded(report),
             remarks(now)
         ));
+    }
+}
+
+/// How it came, if it did not come as it is now.
+fn encoded(report: &Report) -> String {
+    match &report.description.encoding {
+        Some(encoding) if report.snapshot.encoded_bytes != report.snapshot.bytes => {
+            format!(" of {} as {encoding}", BinaryBytes(report.snapshot.encoded_bytes))
+        }
+        _ => String::new(),
     }
 }
 

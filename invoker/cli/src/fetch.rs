@@ -226,6 +226,7 @@ fn configure(download: Download, transfer: &Transfer) -> Download {
     };
     download
         .segments(!transfer.no_segments)
+        .compression(!transfer.no_compression)
         .memory_budget(&budget)
         .retries(transfer.retries)
         .throttle_patience(transfer.throttle_patience)

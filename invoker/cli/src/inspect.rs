@@ -40,6 +40,7 @@ pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
         ("size", description.size.map_or_else(unknown, size)),
         ("version", description.etag.clone().unwrap_or_else(unknown)),
         ("type", description.content_type.clone().unwrap_or_else(unknown)),
+        ("encoding", description.encoding.clone().unwrap_or_else(|| "none".into())),
         ("modified", description.last_modified.clone().unwrap_or_else(unknown)),
         ("checksum", description.checksum.clone().unwrap_or_else(unknown)),
         ("ranges", if description.ranges { "yes" } else { "no: one stream only" }.to_owned()),

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use serde_json::Value;
-use support::{Home, pattern, sha256, sha256_of_file, until};
+use support::{Home, failing_function, pattern, sha256, sha256_of_file, until};
 
 const MIB: u64 = 1 << 20;
 
@@ -156,7 +156,9 @@ fn check_fields(report: &Value) {
         ("object", "string null"),
         ("etag", "string null"),
         ("executed_version", "string null"),
+        ("encoding", "string null"),
         ("bytes", "whole"),
+        ("received_bytes", "whole"),
         ("elapsed_ms", "whole fraction"),
         ("ttfb_ms", "whole fraction null"),
         ("bytes_per_second", "whole fraction"),
@@ -238,6 +240,35 @@ fn a_report_tells_why_it_failed() {
         assert_eq!(report["bytes"], 0, "{line}");
         assert_eq!(home.names(), ["report.json"], "{line}");
     }
+}
+
+#[test]
+fn a_text_comes_compressed_and_is_written_as_it_is() {
+    const BYTES: usize = 200_000;
+    let home = Home::new();
+    let local = home.local("-q", &[("f", failing_function())]);
+    let payload = format!(r#"{{"fail": "never", "after": {BYTES}, "text": true}}"#);
+    for (flags, encoding) in [
+        ("", Value::from("zstd")),
+        ("--no-compression", Value::Null),
+        ("--no-segments", "zstd".into()),
+    ] {
+        let line = format!("f {flags} -o out --report report.json -p");
+        let ran = local.invoker(&home, "get", &line).arg(&payload).run().succeeded();
+        assert_eq!(home.read("out"), vec![b'x'; BYTES], "{flags}");
+        let report = home.json("report.json");
+        check_fields(&report);
+        assert_eq!((&report["encoding"], &report["bytes"]), (&encoding, &BYTES.into()));
+        let received = report["received_bytes"].as_u64().unwrap() as usize;
+        assert_eq!(received == BYTES, encoding.is_null(), "{flags}: {received} bytes");
+        assert_eq!(ran.stderr.contains(" as zstd"), !encoding.is_null(), "{}", ran.stderr);
+        home.run("verify out --report report.json").succeeded();
+    }
+    let cat = local.invoker(&home, "cat", "f -q -p").arg(&payload).run().succeeded();
+    assert_eq!(cat.stdout, vec![b'x'; BYTES]);
+    let inspect = local.invoker(&home, "inspect", "f -p").arg(&payload).run().succeeded();
+    let told = String::from_utf8(inspect.stdout).unwrap();
+    assert!(told.contains("encoding   zstd") && told.contains("size       not told"), "{told}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Check {
     description: Description,
     /// Whether the sum of the whole object is that of the wanted bytes.
     whole: bool,
+    /// Whether the bytes came in an encoding, and are not in it any more.
+    decoded: bool,
     /// What the caller says the bytes are.
     expected: Option<Checksum>,
 }
@@ -43,10 +45,14 @@ impl Check {
         let partial = matches!(found, Found::Plain(stream)
             if stream.head().is_some_and(|head| head.status == 206));
         let whole = !partial && wanted == description.size;
-        if let Some(sum) = description.checksum.as_deref().and_then(checksum::parse) {
+        // Then the sum that its head promises is of what comes, and is compared there.
+        let decoded = matches!(found, Found::Plain(stream) if stream.is_decoded());
+        if let Some(sum) = description.checksum.as_deref().and_then(checksum::parse)
+            && !decoded
+        {
             asking.set_object_sum(sum);
         }
-        Self { asking: Arc::clone(asking), description, whole, expected }
+        Self { asking: Arc::clone(asking), description, whole, decoded, expected }
     }
 
     pub(super) fn description(&self) -> &Description {
@@ -72,6 +78,9 @@ impl Check {
             (true, false) => Integrity::Verified { algorithm: checksum::ALGORITHM },
             (false, false) if self.asking.object_sum().is_some() => {
                 Integrity::NotVerified { reason: "only a range of the object was fetched" }
+            }
+            (false, false) if self.decoded && self.description.checksum.is_some() => {
+                Integrity::Verified { algorithm: "CRC-64/NVME of the encoded bytes" }
             }
             (false, false) => Integrity::NotVerified { reason: "the function gave no checksum" },
         })

@@ -8,9 +8,11 @@ use super::plan::Wanted;
 use super::runs::Runs;
 use crate::body::ResponseStream;
 use crate::byte_range::{self, ContentRange};
+use crate::content_encoding;
 use crate::description::Description;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
+use crate::invocation::Invocation;
 use crate::piece::Version;
 use crate::segment::{self, Asking, Segment};
 
@@ -47,20 +49,25 @@ pub(super) async fn discover(
     let asked = wanted.start().map(|start| start..first_end(wanted, start, segment_size));
     let header = asked.as_ref().map_or("bytes=-1".to_owned(), byte_range::header);
     let invocation = asking.invocation.clone().custom("range", header);
-    let mut answer = match asking.call(&invocation).await {
+    let mut answer = match asking.call(&accepting(asking, &invocation)).await {
         Ok(answer) => answer,
         Err(error) => return empty_or_error(asking, wanted, error).await,
     };
+    if asking.compression && is_encoded_part(&answer) {
+        // Its ranges would be of the encoded bytes, which nobody wants.
+        drop(answer);
+        answer = asking.call(&invocation).await?;
+    }
     if let Some(asked) = asked {
         answer.doubt(asked.end - asked.start);
     }
     let Some(head) = answer.head().cloned() else {
-        return plain(answer, wanted);
+        return plain(asking, answer, wanted);
     };
     let part = head.header("content-range").and_then(ContentRange::parse);
     let (given, size) = match part {
         Some(ContentRange::Part { range, size: Some(size) }) if head.status == 206 => (range, size),
-        _ => return plain(answer, wanted),
+        _ => return plain(asking, answer, wanted),
     };
     let request_id = answer.request_id().map(str::to_owned);
     let found = object(asking, wanted, segment_size, answer, head, given, size);
@@ -97,7 +104,10 @@ fn object(
     let Some(version) = segment::version(&head, size, answer.executed_version()) else {
         if given == clipped {
             // All of it in one answer: there is nothing to splice, and no version needed for it.
-            return Ok(Found::Plain(answer));
+            return match given == (0..size) {
+                true => stream(asking, answer),
+                false => Ok(Found::Plain(answer)),
+            };
         }
         let message = "the function serves ranges without a strong etag, so the parts could be of \
                        different versions: fetch it without segments";
@@ -121,8 +131,22 @@ fn first_end(wanted: &Wanted, start: u64, segment_size: u64) -> u64 {
     }
 }
 
+/// The same question, from one who takes a plain stream in any encoding that is known here, unless the
+/// caller has asked for others.
+fn accepting(asking: &Asking, invocation: &Invocation) -> Invocation {
+    match asking.compression && !invocation.has_custom(content_encoding::ACCEPT) {
+        true => invocation.clone().custom(content_encoding::ACCEPT, content_encoding::ACCEPTED),
+        false => invocation.clone(),
+    }
+}
+
+fn is_encoded_part(answer: &ResponseStream) -> bool {
+    let part = answer.head().filter(|head| head.status == 206);
+    part.is_some_and(|head| content_encoding::name(head).is_some())
+}
+
 /// An answer that is no range of an object.
-fn plain(answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
+fn plain(asking: &Asking, answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
     if answer.head().is_some_and(|head| head.status == 206) {
         let message = "the function answered with a part of the object (206), but its \
                        content-range does not say which part of how many bytes";
@@ -146,7 +170,7 @@ fn plain(answer: ResponseStream, wanted: &Wanted) -> Result<Found, Error> {
         );
     }
     if *wanted == Wanted::All {
-        return Ok(Found::Plain(answer));
+        return stream(asking, answer);
     }
     let status = answer.head().map_or(200, |head| head.status);
     let message = "the function does not serve ranges of this result: ask for all of it";
@@ -163,7 +187,13 @@ async fn empty_or_error(
     if *error.kind() != (ErrorKind::Answer { status: 416 }) || *wanted != Wanted::All {
         return Err(error);
     }
-    asking.call(&asking.invocation).await.map(Found::Plain)
+    let answer = asking.call(&accepting(asking, &asking.invocation)).await?;
+    stream(asking, answer)
+}
+
+fn stream(asking: &Asking, answer: ResponseStream) -> Result<Found, Error> {
+    let answer = if asking.compression { answer.decoded()? } else { answer };
+    Ok(Found::Plain(answer))
 }
 
 fn nothing_there(size: u64) -> Error {

@@ -139,7 +139,10 @@ impl OrderedBytes {
     async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
             Inner::Plain { stream, .. } => {
-                stream.next_bytes().await.transpose().map_err(not_repeatable)?
+                let bytes = stream.next_bytes().await.transpose().map_err(not_repeatable)?;
+                // At the end too: an encoding has one of its own, behind the last bytes.
+                self.progress.encoded(stream.received_bytes());
+                bytes
             }
             Inner::Direct { segment, version, next } => match segment.next().await? {
                 Some(piece) => {
@@ -153,7 +156,7 @@ impl OrderedBytes {
             Inner::Ended => None,
         };
         if let (Inner::Plain { .. }, Some(bytes)) = (&self.inner, &bytes) {
-            self.progress.received(bytes.len() as u64);
+            self.progress.decoded(bytes.len() as u64);
             self.sum.update(bytes);
         }
         Ok(bytes)

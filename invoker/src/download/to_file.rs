@@ -145,10 +145,13 @@ async fn write_plain(
     while let Some(bytes) = stream.next_bytes().await {
         let bytes = bytes.map_err(not_repeatable)?;
         let offset = sum.len();
-        progress.received(bytes.len() as u64);
+        progress.encoded(stream.received_bytes());
+        progress.decoded(bytes.len() as u64);
         sum.update(&bytes);
         desk.put(Work::Write { offset, bytes }).await?;
     }
+    // An encoding has an end of its own, behind the last bytes.
+    progress.encoded(stream.received_bytes());
     Ok(sum.value())
 }
 

@@ -14,6 +14,8 @@ fn ask() -> Ask {
         if_match: None,
         if_none_match: None,
         if_range: None,
+        #[cfg(feature = "compression")]
+        accept_encoding: None,
     }
 }
 

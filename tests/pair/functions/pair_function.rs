@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
-use stream_fn::{BoxError, Metadata, Object, Request, Response, Version};
+use stream_fn::{BoxError, Failure, Metadata, Object, Request, Response, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -20,6 +20,15 @@ enum Wish {
     Wait { wait_for: String },
     /// Writes so many bytes; the file `count` has how many were taken.
     Stream { bytes: u64, count: PathBuf },
+    /// Writes texts, and before each but the first waits until the one at `wait_for`, if there is one,
+    /// closes its connection; then fails, if that is wished.
+    Say {
+        texts: Vec<String>,
+        wait_for: Option<String>,
+        #[serde(default)]
+        fail: bool,
+        compression: Option<bool>,
+    },
     /// Answers with an object about which all is known.
     Object,
 }
@@ -48,6 +57,26 @@ async fn handler(request: Request) -> Result<Response, BoxError> {
             }
             Ok::<(), std::io::Error>(())
         })),
+        Wish::Say { texts, wait_for, fail, compression } => {
+            let response = Response::writer(move |mut writer| async move {
+                for (number, text) in texts.iter().enumerate() {
+                    if let Some(wait_for) = wait_for.as_deref().filter(|_| number > 0) {
+                        let mut gate = TcpStream::connect(wait_for).await?;
+                        gate.read_to_end(&mut Vec::new()).await?;
+                    }
+                    writer.write_all(text.as_bytes()).await?;
+                }
+                match fail {
+                    true => Err(Failure::new("OutOfWords", "there are no more words").into()),
+                    false => Ok::<(), BoxError>(()),
+                }
+            });
+            let response = response.content_type("text/plain; charset=utf-8");
+            Ok(match compression {
+                Some(wanted) => response.compression(wanted),
+                None => response,
+            })
+        }
         Wish::Object => {
             let (digits, sum) = DIGITS;
             let version = Version::new("v1").ok_or("not a tag")?;

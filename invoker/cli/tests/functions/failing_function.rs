@@ -1,5 +1,5 @@
 //! A payload comes in that says how to fail, such as `{"fail": "exit", "after": 100000}`; that many
-//! bytes go out, and then that failure.
+//! bytes go out, as text if that is wished, and then that failure.
 
 use serde::Deserialize;
 use stream_fn::{BoxError, Failure, Request, Response};
@@ -14,6 +14,9 @@ struct Wish {
     /// Bytes sent before.
     #[serde(default)]
     after: usize,
+    /// Whether they are called text.
+    #[serde(default)]
+    text: bool,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -39,11 +42,11 @@ async fn main() -> Result<(), stream_fn::Error> {
 }
 
 async fn handler(request: Request) -> Result<Response, BoxError> {
-    let Wish { fail, after } = request.payload()?;
+    let Wish { fail, after, text } = request.payload()?;
     if let Fail::Early = fail {
         return Err(Failure::new("NothingToday", "the cupboard is bare").into());
     }
-    Ok(Response::writer(move |mut writer| async move {
+    let response = Response::writer(move |mut writer| async move {
         let bytes = [b'x'; WRITE_BYTES];
         let mut left = after;
         while left > 0 {
@@ -62,5 +65,6 @@ async fn handler(request: Request) -> Result<Response, BoxError> {
             },
             Fail::Early | Fail::Never => Ok::<(), BoxError>(()),
         }
-    }))
+    });
+    Ok(if text { response.content_type("text/plain") } else { response })
 }
