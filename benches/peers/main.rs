@@ -141,9 +141,12 @@ fn compare(scale: Scale) {
 
     // What the measuring process has itself is the least that the kernel ever tells of a child.
     let floor = process::run("true", &[], &[]).peak_bytes as f64;
-    let load_after =
-        format!("{} (and no less than {} of memory can be measured)", load(), table::mib(floor));
-    let text = document(&machine, &load_after, &frames, &without, &with, files.as_ref(), &scale);
+    let after = format!(
+        "Load after it: {}. The least memory that can be measured: {}.",
+        load(),
+        table::mib(floor)
+    );
+    let text = document(&machine, &after, &frames, &without, &with, files.as_ref(), &scale);
     println!("{text}");
     let mut panels: Vec<_> = frames.iter().map(Work::cpu_panel).collect();
     panels.extend(without.last().map(Work::wall_panel));
@@ -285,7 +288,7 @@ fn in_turns(
 
 fn document(
     machine: &str,
-    load_after: &str,
+    after: &str,
     frames: &[Work],
     without: &[Work],
     with: &[Work],
@@ -295,7 +298,7 @@ fn document(
     let tables = |works: &[Work]| works.iter().map(Work::table).collect::<Vec<_>>().join("\n");
     let mut text = format!(
         "# The same work by others\n\nWritten by `benches/peers/run`; it is what the run said.\n\n\
-         {machine} Load after it: {load_after}.\n\n\
+         {machine} {after}\n\n\
          Clients are whole processes, from their start to their end, in turns, medians of {} rounds. In \
          parentheses the ratio to the bare Rust SDK loop of the same work. CPU time is user and system, \
          and memory the most that was resident, of the client's process alone. The first byte is counted \

@@ -4,9 +4,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
-
-use support::{CREDENTIALS, Home, failing_function, pattern, ready_function};
+use support::{CREDENTIALS, Home, failing_function, http, pattern, ready_function};
 
 const MIB: u64 = 1 << 20;
 
@@ -176,15 +174,6 @@ fn it_listens_where_it_is_told() {
     let local = home.local("-q --listen 127.0.0.1", &[("made", ready_function("pattern"))]);
     assert!(local.url.starts_with("http://127.0.0.1:"), "{}", local.url);
     assert!(!local.url.ends_with(":0"), "{}", local.url);
-}
-
-/// Bare HTTP, as any browser would ask.
-fn http(address: &str, request: &str) -> String {
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]
