@@ -2,7 +2,7 @@
 //! what was left, and how much of them had to be sent twice.
 //!
 //! This is the short form. The long one, and what it found, stands in CONTRIBUTING.md: `KILLS`,
-//! `KILL_SIZE` (in MiB), `KILL_IN_FLIGHT` and `KILL_SEED` are its parameters.
+//! `KILL_SIZE` (in MiB), `KILL_IN_FLIGHT` (a number, or `auto`) and `KILL_SEED` are its parameters.
 #![cfg(unix)] // where a process can be killed without a word
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
 
@@ -158,12 +158,13 @@ struct Bench {
     _runtime: Runtime,
     local: LocalLambda,
     size: u64,
-    in_flight: u32,
+    /// So many from the beginning on, or as many as the command finds good.
+    in_flight: Option<u32>,
     sha256: String,
 }
 
 impl Bench {
-    fn start(size: u64, in_flight: u32) -> Self {
+    fn start(size: u64, in_flight: Option<u32>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let function =
             Function::new("files", built("stream-fn")).env("STREAM_FN_SOURCE", "pattern");
@@ -177,8 +178,10 @@ impl Bench {
         command
             .args(verb)
             .args(["--quiet", "--report", "report.json"])
-            .args(["--endpoint-url", &self.local.endpoint_url()])
-            .args(["--in-flight", &self.in_flight.to_string()]);
+            .args(["--endpoint-url", &self.local.endpoint_url()]);
+        if let Some(in_flight) = self.in_flight {
+            command.args(["--in-flight", &in_flight.to_string()]);
+        }
         Run::start(command)
     }
 
@@ -384,9 +387,13 @@ fn hex(bytes: &[u8]) -> String {
 fn a_download_that_is_killed_at_any_moment_becomes_whole() {
     let kills: u32 = parameter("KILLS", 6);
     let size = MIB * parameter::<u64>("KILL_SIZE", 48);
-    let in_flight = parameter("KILL_IN_FLIGHT", 2);
+    let in_flight = parameter("KILL_IN_FLIGHT", "2".to_owned());
     let mut chances = Chances(parameter("KILL_SEED", 1));
-    let bench = Bench::start(size, in_flight);
+    let fixed = match in_flight.as_str() {
+        "auto" => None,
+        number => Some(number.parse().unwrap()),
+    };
+    let bench = Bench::start(size, fixed);
     // Twice: the first one waits for processes to start.
     bench.whole();
     let whole = bench.whole();
