@@ -121,7 +121,7 @@ const CASES: [Case; 60] = [
     with(FIRST_BYTE, "cold=100s", "a start that takes too long"),
     case("crash", "the process dies before it answers"),
     case("crash=30000", "the process dies in mid-answer"),
-    case("timeout=1us", "the function's time is over"),
+    case("timeout=0ns", "the function's time is over"),
     case("version=7", "another version of the function is named"),
     case("split=1000", "small frames"),
     case("split=3:head", "the head in frames of 3 bytes"),
