@@ -176,10 +176,8 @@ mod tests {
     #[test]
     fn a_visit_has_the_fields_of_an_event() {
         let path = "/a%20folder/%C3%B6.txt";
-        let event = of(
-            Request::get(path).header("host", "invoker").header("user-agent", "invoker"),
-            b"",
-        );
+        let event =
+            of(Request::get(path).header("host", "invoker").header("user-agent", "invoker"), b"");
         let mut golden: Value =
             serde_json::from_str(include_str!("../../../tests/golden/event-2.0.json")).unwrap();
         let own = |name: &str| event["headers"][name].clone();
