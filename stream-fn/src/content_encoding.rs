@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn what_is_left_alone() {
         let ok = StatusCode::OK;
-        let table: &[(StatusCode, &[(&str, &str)], Option<bool>, Option<u64>)] = &[
+        type Answer<'a> = (StatusCode, &'a [(&'a str, &'a str)], Option<bool>, Option<u64>);
+        let table: &[Answer] = &[
             (ok, &[("content-type", "image/png")], None, None),
             (ok, &[("content-type", "application/octet-stream")], None, None),
             (ok, &[], None, None),
