@@ -18,9 +18,6 @@ const END: &[u8] = b"\r\n";
 /// The longest text that is recognised at the end of a body, in bytes: a message of 12 KB.
 const TEXT_LIMIT: usize = 16 * 1024;
 
-/// The longest name of an error that is looked for while the text is not whole, in bytes.
-const NAME_LIMIT: usize = 256;
-
 /// The error in a slice that begins with such a text.
 pub(super) fn at_start(slice: &[u8]) -> Option<Error> {
     // The first comparison is all it costs a body of any other bytes.
@@ -82,34 +79,48 @@ impl Keeper {
     }
 
     /// Where a text begins that reaches to the end of `bytes`, as far as it is there.
+    ///
+    /// Every slice of every body comes by here. A text has two spaces, one behind each name, so the
+    /// last space of the slice is all that most of them are asked for.
     fn start_in(&self, bytes: &[u8]) -> usize {
         let from = bytes.len().saturating_sub(TEXT_LIMIT);
-        let start = with_details(&bytes[from..]).or_else(|| self.without_details(&bytes[from..]));
+        let tail = &bytes[from..];
+        let behind_a_name = memchr::memrchr(b' ', tail).and_then(|space| {
+            let (front, rest) = tail.split_at(space + 1);
+            with_details(front, rest).or_else(|| without_details(front, rest))
+        });
+        let start = behind_a_name.or_else(|| self.in_the_first_name(tail));
         start.map_or(bytes.len(), |start| from + start)
     }
 
-    /// Up to the end of the second name.
-    fn without_details(&self, tail: &[u8]) -> Option<usize> {
-        let from = tail.len().saturating_sub(TYPE.len() + NAME_LIMIT + BODY.len());
-        let begins = |at: &usize| {
-            let text = &tail[*at..];
-            let Some(rest) = text.strip_prefix(TYPE) else { return TYPE.starts_with(text) };
-            let (_, rest) = split_at_token(rest, |byte| byte.is_ascii_graphic());
-            BODY.starts_with(rest)
-        };
-        let start = memchr::memchr_iter(TYPE[0], &tail[from..]).map(|at| from + at).find(begins)?;
-        (tail.len() - start >= self.least).then_some(start)
+    /// Before its first space there is only a part of the first name.
+    fn in_the_first_name(&self, tail: &[u8]) -> Option<usize> {
+        if self.least >= TYPE.len() {
+            return None;
+        }
+        let from = tail.len().saturating_sub(TYPE.len() - 1);
+        memchr::memchr_iter(TYPE[0], &tail[from..])
+            .map(|at| from + at)
+            .find(|&at| TYPE.starts_with(&tail[at..]))
     }
 }
 
-/// Where a text begins whose second name and perhaps more of it are there, and nothing else behind.
-fn with_details(tail: &[u8]) -> Option<usize> {
-    let end = tail.strip_suffix(END).or_else(|| tail.strip_suffix(b"\r")).unwrap_or(tail);
-    let details = end.iter().rev().take_while(|&&byte| is_base64(byte)).count();
-    let front = end[..end.len() - details].strip_suffix(BODY)?;
+/// Where a text begins of which `front` ends with the second name, and `rest` is what follows.
+fn with_details(front: &[u8], rest: &[u8]) -> Option<usize> {
+    let front = front.strip_suffix(BODY)?;
+    let details = rest.strip_suffix(END).or_else(|| rest.strip_suffix(b"\r")).unwrap_or(rest);
+    if !details.iter().all(|&byte| is_base64(byte)) {
+        return None;
+    }
     let name = front.iter().rev().take_while(|byte| byte.is_ascii_graphic()).count();
-    let front = front[..front.len() - name].strip_suffix(TYPE)?;
-    Some(front.len())
+    Some(front[..front.len() - name].strip_suffix(TYPE)?.len())
+}
+
+/// Where a text begins of which `front` ends with the first name, and `rest` is what follows.
+fn without_details(front: &[u8], rest: &[u8]) -> Option<usize> {
+    let front = front.strip_suffix(TYPE)?;
+    let (_, rest) = split_at_token(rest, |byte| byte.is_ascii_graphic());
+    BODY.starts_with(rest).then_some(front.len())
 }
 
 fn is_base64(byte: u8) -> bool {
