@@ -259,36 +259,30 @@ impl ResponseStream {
     fn take(&mut self, bytes: Bytes) -> Result<(), Error> {
         let before = self.arrived;
         self.arrived += bytes.len() as u64;
-        let slice = bytes.clone();
-        self.ready = self.keeper.push(bytes);
-        match self.promised {
-            Some(promised) if self.arrived > promised => {
-                // A text that begins within the promise, or right behind it, may still go on.
-                let kept_from = self.arrived - self.keeper.held() as u64;
-                let excess = &slice[promised.saturating_sub(before) as usize..];
-                let error = match self.keeper.text().or_else(|| trailer_text::at_start(excess)) {
-                    Some(error) => error,
-                    None if self.keeper.held() > 0 && kept_from <= promised => return Ok(()),
-                    None => {
-                        let message = format!(
-                            "the function sent more than the {promised} bytes that its head \
-                             promised"
-                        );
-                        Error::new(ErrorKind::Inconsistent, message)
-                    }
-                };
-                self.ready = Default::default();
-                Err(error)
-            }
-            Some(_) => Ok(()),
-            None => match trailer_text::at_start(&slice) {
-                Some(error) => {
-                    self.ready = Default::default();
-                    Err(error)
-                }
-                None => Ok(()),
-            },
+        let Some(promised) = self.promised else {
+            // Some runtimes go on behind the text, as if nothing had been.
+            let text = self.keeper.text().or_else(|| trailer_text::at_start(&bytes));
+            self.ready = if text.is_none() { self.keeper.push(bytes) } else { Default::default() };
+            return text.map_or(Ok(()), Err);
+        };
+        if self.arrived <= promised {
+            self.ready = self.keeper.push(bytes);
+            return Ok(());
         }
+        let excess = trailer_text::at_start(&bytes[promised.saturating_sub(before) as usize..]);
+        let through = self.keeper.push(bytes);
+        if let Some(error) = self.keeper.text().or(excess) {
+            return Err(error);
+        }
+        // A text that begins within the promise, or right behind it, may still go on.
+        let kept_from = self.arrived - self.keeper.held() as u64;
+        if self.keeper.held() > 0 && kept_from <= promised {
+            self.ready = through;
+            return Ok(());
+        }
+        let message =
+            format!("the function sent more than the {promised} bytes that its head promised");
+        Err(Error::new(ErrorKind::Inconsistent, message))
     }
 
     /// A range of `len` bytes was asked. A body of that very length, whose head promises none, may

@@ -10,6 +10,7 @@
 
 pub mod event_stream;
 
+mod checksum;
 mod deadline;
 mod error;
 mod invocation;
@@ -24,7 +25,6 @@ mod body;
 mod client;
 
 mod byte_range;
-mod checksum;
 mod description;
 mod memory_budget;
 mod piece;

@@ -229,7 +229,9 @@ impl Segment {
         loop {
             match self.read().await {
                 Ok(Some(mut bytes)) => {
-                    bytes.truncate(self.left.take(bytes.len() as u64) as usize);
+                    let (taken, end) = self.left.take(bytes.len() as u64);
+                    self.range.end = end;
+                    bytes.truncate(taken as usize);
                     if bytes.is_empty() {
                         continue;
                     }
@@ -267,9 +269,7 @@ impl Segment {
             self.reading = Some(ask(&self.asking, &self.version, rest).await?);
             self.first_byte = Some(called.elapsed());
         }
-        loop {
-            self.range.end = self.left.end();
-            let Some(reading) = &mut self.reading else { break };
+        while let Some(reading) = &mut self.reading {
             // The rest of it belongs to another segment now.
             if self.next == self.range.end && self.range.end < reading.end {
                 break;
@@ -322,6 +322,7 @@ impl Segment {
             return;
         }
         drop(pace);
+        self.range.end = self.left.end();
         self.asking.progress.hedged();
         tracing::debug!(segment = ?self.range, at = self.next, "a slow segment is asked for again");
         let (asking, version) = (Arc::clone(&self.asking), Arc::clone(&self.version));

@@ -211,6 +211,16 @@ async fn an_end_that_is_not_proven_is_no_end() {
             function("Runtime.StreamError", "boom mid stream"),
         ),
         (
+            "the same in two PayloadChunks, and bytes behind it",
+            Box::new(move || {
+                let (front, rest) = text.split_at(50);
+                let payloads = ["data", front, rest, "more"];
+                let chunks = payloads.map(|payload| chunk(payload.as_bytes()));
+                Answer::stream(chunks.into_iter().chain([complete("{}")]))
+            }),
+            function("Runtime.StreamError", "boom mid stream"),
+        ),
+        (
             "the same where a length was promised",
             Box::new(move || {
                 Answer::stream([chunk(&promised()), chunk(text.as_bytes()), complete("{}")])

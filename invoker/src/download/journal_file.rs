@@ -9,7 +9,7 @@ use super::journal::{Header, Journal, Record, Unreadable};
 use super::part_file::{failed, is_at};
 use crate::error::{Error, ErrorKind};
 
-/// The longest journal that is read, in bytes. One of a TiB in the smallest runs has 64 MiB.
+/// The longest journal that is read, in bytes. One of a TiB in segments of 5 MiB has 9 MiB.
 const LENGTH_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// A journal that is being written. Its writer holds the lock of the part file.

@@ -35,12 +35,13 @@ impl Left {
         self.lock().range.end
     }
 
-    /// Hands out the next bytes, as many as are `offered` and still belong to the segment.
-    pub(super) fn take(&self, offered: u64) -> u64 {
+    /// Hands out the next bytes, as many as are `offered` and still belong to the segment: how many,
+    /// and where it ends now.
+    pub(super) fn take(&self, offered: u64) -> (u64, u64) {
         let mut inner = self.lock();
         let taken = offered.min(inner.range.end - inner.range.start);
         inner.range.start += taken;
-        taken
+        (taken, inner.range.end)
     }
 
     /// How many bytes are left.
@@ -50,9 +51,13 @@ impl Left {
     }
 
     /// Takes the second half of what is left away, if that is worth an invocation. The segment
-    /// goes on to the middle and ends there.
+    /// goes on to the middle and ends there. One without a first byte has no rate that would say
+    /// that it is slow; if it waits for too long, it is asked for again.
     pub(crate) fn split(&self, pace: &Pace, now: Instant) -> Option<Range<u64>> {
         let mut inner = self.lock();
+        if inner.range.start == inner.start {
+            return None;
+        }
         let seconds = now.saturating_duration_since(inner.began).as_secs_f64();
         let rate = (inner.range.start - inner.start) as f64 / seconds.max(f64::MIN_POSITIVE);
         let middle = pace.split(inner.range.clone(), rate)?;
