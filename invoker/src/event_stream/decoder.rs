@@ -16,6 +16,9 @@ const LENGTHS_LEN: usize = 8;
 const CHECKSUM_LEN: usize = 4;
 /// What a frame is long beyond its headers and payload.
 const OVERHEAD: u32 = (PRELUDE_LEN + CHECKSUM_LEN) as u32;
+/// The longest headers that are remembered for the next frame, in bytes: three times those of a
+/// PayloadChunk.
+const REMEMBERED_LEN: usize = 256;
 
 /// The payload of one frame, as the slices it arrived in: one, unless the frame lay across reads.
 pub type Payload = SmallVec<[Bytes; 2]>;
@@ -120,7 +123,17 @@ pub struct Decoder {
     held: Held,
     /// The lengths of the frame at the front of `held`, once their checksum held.
     lengths: Option<Lengths>,
+    /// The headers of the last frame, in memory of their own: most frames have the same as the one
+    /// before, and need not be read again.
+    remembered: Option<Headers>,
     failed: Option<FrameError>,
+}
+
+/// The headers of a frame, before its checksum was compared.
+enum Taken {
+    /// Those of a frame before, which was intact.
+    Known(Headers),
+    New(Bytes),
 }
 
 #[derive(Clone, Copy)]
@@ -193,13 +206,36 @@ impl Decoder {
 
         let computed = self.held.checksum(lengths.total - CHECKSUM_LEN);
         self.held.skip(PRELUDE_LEN);
-        let headers = self.held.take_contiguous(lengths.headers);
+        let headers = self.headers(lengths.headers);
         let payload = self.held.take(lengths.total - PRELUDE_LEN - lengths.headers - CHECKSUM_LEN);
         let declared = self.held.take_u32();
         if declared != computed {
             return Err(FrameError::MessageChecksum { declared, computed });
         }
-        Ok(Decoded::Complete(Frame { headers: Headers::parse(headers)?, payload }))
+        let headers = match headers {
+            Taken::Known(headers) => headers,
+            Taken::New(encoded) => self.read_headers(encoded)?,
+        };
+        Ok(Decoded::Complete(Frame { headers, payload }))
+    }
+
+    /// Takes the headers at the front, which are not to be believed before the checksum holds.
+    fn headers(&mut self, len: usize) -> Taken {
+        match &self.remembered {
+            Some(known) if known.len() == len && self.held.starts_with(known.encoded()) => {
+                self.held.skip(len);
+                Taken::Known(known.clone())
+            }
+            _ => Taken::New(self.held.take_contiguous(len)),
+        }
+    }
+
+    fn read_headers(&mut self, encoded: Bytes) -> Result<Headers, HeaderError> {
+        let headers = Headers::parse(encoded)?;
+        if headers.len() > REMEMBERED_LEN {
+            return Ok(headers);
+        }
+        Ok(self.remembered.insert(headers.copied()).clone())
     }
 }
 
@@ -238,6 +274,11 @@ impl Held {
     fn push(&mut self, bytes: Bytes) {
         self.len += bytes.len();
         self.slices.push_back(bytes);
+    }
+
+    /// Whether they begin with `bytes`: a "no" where these lie across slices.
+    fn starts_with(&self, bytes: &[u8]) -> bool {
+        self.slices.front().is_some_and(|front| front.starts_with(bytes))
     }
 
     /// A copy of the first `N` bytes, if that many are there.

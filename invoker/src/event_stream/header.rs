@@ -55,6 +55,21 @@ impl Headers {
         Ok(Self { encoded })
     }
 
+    /// How long they are, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.encoded.len()
+    }
+
+    /// As they were sent.
+    pub(super) fn encoded(&self) -> &[u8] {
+        &self.encoded
+    }
+
+    /// The same in memory of their own: these keep the memory of the read that brought them.
+    pub(super) fn copied(&self) -> Self {
+        Self { encoded: Bytes::copy_from_slice(&self.encoded) }
+    }
+
     /// Names and values in the order they were sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, HeaderValue<'_>)> {
         let mut rest: &[u8] = &self.encoded;

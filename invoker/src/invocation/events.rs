@@ -13,7 +13,7 @@ use http_body::Body as _;
 use super::ending::{Completion, read_invoke_complete};
 use super::silence::{Silence, TooLong};
 use crate::error::{Error, ErrorKind, quotable, refusal_kind, told};
-use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Payload};
+use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Headers, Payload};
 use crate::meter::Running;
 
 /// How long the end of the body is awaited once `InvokeComplete` is there. The result is whole by
@@ -32,6 +32,8 @@ pub(crate) struct Events {
     decoder: Decoder,
     /// Slices of the last PayloadChunk that were not asked for yet.
     ready: smallvec::IntoIter<[Bytes; 2]>,
+    /// The headers of the last PayloadChunk. As a rule those of the next one are the same.
+    payload_chunk: Option<Headers>,
     /// Bytes of payload taken from frames so far.
     received: u64,
     end: End,
@@ -56,6 +58,7 @@ impl Events {
             body: Box::pin(body),
             decoder: Decoder::default(),
             ready: Payload::new().into_iter(),
+            payload_chunk: None,
             received: 0,
             end: End::NotYet,
             silence,
@@ -185,6 +188,10 @@ impl Events {
         if matches!(self.end, End::Complete(_)) {
             return Err(after_the_end());
         }
+        if self.payload_chunk.as_ref() == Some(&frame.headers) {
+            self.ready = frame.payload.into_iter();
+            return Ok(());
+        }
         match frame.headers.string(":message-type") {
             Some("event") => {}
             Some("error") => return Err(refused_midway(&frame, ":error-code")),
@@ -197,7 +204,10 @@ impl Events {
             }
         }
         match frame.headers.string(":event-type") {
-            Some("PayloadChunk") => self.ready = frame.payload.into_iter(),
+            Some("PayloadChunk") => {
+                self.payload_chunk = Some(frame.headers);
+                self.ready = frame.payload.into_iter();
+            }
             Some("InvokeComplete") => {
                 let completion = match &frame.payload[..] {
                     [whole] => read_invoke_complete(whole),
