@@ -27,7 +27,7 @@ use process::{MEASURE, measure, median};
 const STREAM: usize = 2 * 1024 * 1024 * 1024;
 
 /// Bytes of a PayloadChunk: what the service reads from a function at once.
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// Counted runs of each; one more before them is not counted.
 const RUNS: usize = 5;

@@ -7,6 +7,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent::PayloadChunk;
 use invoker::{Invocation, Invoker};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 
 #[path = "support/frame_server.rs"]
 mod frame_server;
@@ -17,10 +19,7 @@ use frame_server::Payload;
 const STREAM: usize = 1024 * 1024 * 1024;
 
 /// Counted runs of each client; one more before them is not counted.
-const RUNS: usize = 5;
-
-/// One tick of the CPU times in `/proc/self/stat`, in seconds: `USER_HZ` of Linux.
-const TICK: f64 = 0.01;
+const RUNS: usize = 9;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -38,10 +37,6 @@ fn main() -> ExitCode {
 }
 
 fn compare() {
-    if !std::path::Path::new("/proc/self/stat").exists() {
-        println!("stream_cpu: skipped, CPU times are read from /proc");
-        return;
-    }
     println!("| PayloadChunk | ResponseStream, CPU s/GiB | SDK recv(), CPU s/GiB | ratio |");
     println!("|---|---|---|---|");
     for kib in [1usize, 8, 64] {
@@ -68,7 +63,7 @@ fn compare() {
         server.kill().expect("to end the server");
         server.wait().expect("the server's end");
         let (ours, sdk) = (median(ours), median(sdk));
-        println!("| {kib} KiB | {ours:.2} | {sdk:.2} | {:.2} |", ours / sdk);
+        println!("| {kib} KiB | {ours:.3} | {sdk:.3} | {:.2} |", ours / sdk);
     }
 }
 
@@ -126,9 +121,7 @@ async fn sdk(client: aws_sdk_lambda::Client) -> usize {
 
 /// User and system time of this process.
 fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc");
-    // The second field is the name in parentheses; the 14th and 15th are the times.
-    let after_name = stat.rsplit(") ").next().expect("fields");
-    let times = after_name.split(' ').skip(11).take(2);
-    times.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() * TICK
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("what this process cost");
+    let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
 }

@@ -24,8 +24,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The most bytes read or written ahead on one connection. It bounds a frame's payload too, because
 /// what one read brings is one frame. Each read wakes three tasks and a client: with the 32 KiB that
-/// AWS's own sandbox copies with (its published runtime interface emulator) a stream costs 1.5 times
-/// the CPU time (`benches/relay.rs`). A hundred connections stay under 20 MiB.
+/// AWS's own sandbox copies with (its published runtime interface emulator) a single stream takes 1.5
+/// times as long (`benches/relay.rs`). A hundred connections stay under 20 MiB.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// The kernel's buffer of one direction of one connection. Loopback would grow it to several MiB, and
 /// a function could run that far ahead of a caller that does not read.
