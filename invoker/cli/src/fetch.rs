@@ -4,10 +4,15 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::OnceLock;
 
-use invoker::{Download, ErrorKind, MemoryBudget, Progress, Report, Unfinished};
+use futures_util::stream;
+use invoker::{
+    Download, Error, ErrorKind, MemoryBudget, OrderedBytes, Progress, Report, Unfinished,
+};
 
 use crate::args::{Get, Resume, SegmentSize, Transfer};
+use crate::batches::{self, Batch, Then};
 use crate::continuing::{self, Note};
 use crate::cost::Tariff;
 use crate::display::{Display, REDRAW};
@@ -26,7 +31,8 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
         None => own_name(question.object.as_deref())?,
     };
     let note = Note::of(&question);
-    reported(&note, &output, &transfer, async |progress| {
+    let progress = OnceLock::new();
+    let work = async {
         let payload = payload(&question)?;
         let max_time = MaxTime::of(&transfer.limits);
         let target = Target::find(&question.function, &connection, transfer.quiet);
@@ -42,9 +48,9 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
         let what = question.object.as_deref().unwrap_or(&question.function);
         let command = continuing::command(&output, bytes.checksum.as_ref(), &transfer, &connection);
         let task = Task { download, output: &output, what, transfer: &transfer, command };
-        fetch(task, target, max_time, progress).await
-    })
-    .await
+        fetch(task, target, max_time, &progress).await
+    };
+    reported(&note, &output, &transfer, &progress, work).await
 }
 
 /// Continues a download that was begun.
@@ -52,7 +58,8 @@ pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
     let Resume { file, checksum, transfer, connection } = arguments;
     let unfinished = Unfinished::open(&file).await?;
     let note = Note::read(&unfinished, &file)?;
-    reported(&note, &file, &transfer, async |progress| {
+    let progress = OnceLock::new();
+    let work = async {
         let max_time = MaxTime::of(&transfer.limits);
         let target = Target::find(&note.function, &connection, transfer.quiet);
         let target = max_time.prepare(target).await?;
@@ -64,29 +71,30 @@ pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
         let what = note.object.as_deref().unwrap_or(&note.function);
         let command = continuing::command(&file, checksum.as_ref(), &transfer, &connection);
         let task = Task { download, output: &file, what, transfer: &transfer, command };
-        fetch(task, target, max_time, progress).await
-    })
-    .await
+        fetch(task, target, max_time, &progress).await
+    };
+    reported(&note, &file, &transfer, &progress, work).await
 }
 
-/// Runs a download; `run` sets the progress as soon as there is one.
+/// Runs a download, which sets the progress as soon as there is one.
 async fn reported(
     note: &Note,
     output: &Path,
     transfer: &Transfer,
-    run: impl AsyncFnOnce(&mut Progress) -> Result<Report, Failure>,
+    progress: &OnceLock<Progress>,
+    work: impl Future<Output = Result<Report, Failure>>,
 ) -> Result<(), Failure> {
     let tariff = Tariff::of(&transfer.pricing)?;
     let report = match &transfer.report {
         Some(path) => Some(ReportFile::create(path, output)?),
         None => None,
     };
-    let mut progress = Progress::default();
-    let outcome = run(&mut progress).await;
+    let outcome = work.await;
     if let Some(report) = report {
         let outcome = outcome.as_ref();
         let (function, object) = (&note.function, note.object.as_deref());
-        let written = report::write(report, function, object, &progress, &tariff, outcome);
+        let progress = progress.get_or_init(Progress::default);
+        let written = report::write(report, function, object, progress, &tariff, outcome);
         // What was wrong with the download counts for more.
         if outcome.is_ok() {
             written?;
@@ -110,12 +118,12 @@ async fn fetch(
     task: Task<'_>,
     target: Target,
     max_time: MaxTime,
-    progress: &mut Progress,
+    progress: &OnceLock<Progress>,
 ) -> Result<Report, Failure> {
     let Task { download, output, what, transfer, command } = task;
     let destination = Destination::of(output);
     let download = configure(download, transfer);
-    *progress = download.progress();
+    let progress = progress.get_or_init(|| download.progress());
 
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
@@ -196,19 +204,30 @@ async fn to_file(download: Download, path: &Path, command: String) -> Result<Rep
 
 async fn to_sink(download: Download, mut sink: Sink) -> Result<Report, Failure> {
     let mut bytes = download.in_order().await?;
-    while let Some(next) = bytes.next_bytes().await {
-        match next {
-            Ok(next) => sink.write(next).await?,
-            Err(error) => {
-                // What came before the failure is right, and its reader may want it.
-                sink.finish().await?;
-                return Err(error.into());
-            }
-        }
-    }
+    let failed = write(&mut bytes, &mut sink).await?;
+    // What came before a failure is right, and its reader may want it.
     sink.finish().await?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     let lost = || Failure::file("cannot tell what was done", std::io::Error::other("bug"));
     bytes.report().cloned().ok_or_else(lost)
+}
+
+/// Writes all bytes, or those before what made the download fail, which it returns.
+async fn write(bytes: &mut OrderedBytes, sink: &mut Sink) -> Result<Option<Error>, Failure> {
+    let read =
+        stream::unfold(bytes, async |bytes| bytes.next_bytes().await.map(|item| (item, bytes)));
+    let mut read = pin!(read);
+    loop {
+        let Batch { pieces, then } = batches::next(read.as_mut()).await;
+        sink.write(pieces).await?;
+        match then {
+            Then::More => {}
+            Then::End => return Ok(None),
+            Then::Failure(error) => return Ok(Some(error)),
+        }
+    }
 }
 
 fn configure(download: Download, transfer: &Transfer) -> Download {

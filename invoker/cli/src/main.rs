@@ -20,12 +20,14 @@ mod inspect;
 mod serve;
 mod verify;
 
+mod batches;
 mod display;
 mod output;
 mod report;
 mod signals;
 
 use std::num::NonZero;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use std::time::Duration;
@@ -38,11 +40,19 @@ use tracing_subscriber::EnvFilter;
 /// milliseconds; a disk that hangs must not keep the process for ever.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
+/// The stack of a thread, in bytes: what the system gives to the first one. Builds without optimization
+/// need more than the usual 2 MiB to load the configuration. It is only reserved.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Threads for half of the cores. Fetching is mostly the kernel's work, the reader and the functions
 /// of `local:` want cores too, and each thread more has a heap of its own that grows with time.
 fn runtime() -> std::io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Builder::new_multi_thread().worker_threads(cores.div_ceil(2)).enable_all().build()
+    Builder::new_multi_thread()
+        .worker_threads(cores.div_ceil(2))
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()
 }
 
 fn main() -> ExitCode {
@@ -57,19 +67,27 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report::failed(&report::Failure::file("cannot start", error)),
     };
-    let done = runtime.block_on(async {
-        match command {
-            Command::Get(arguments) => fetch::get(arguments).await,
-            Command::Cat(arguments) => fetch::get(arguments.into_get()).await,
-            Command::Resume(arguments) => fetch::resume(arguments).await,
-            Command::Verify(arguments) => verify::verify(arguments).await,
-            Command::Bench(arguments) => bench::bench(arguments).await,
-            Command::Inspect(arguments) => inspect::inspect(arguments).await,
-            Command::Local(arguments) => serve::local(arguments).await,
-            Command::Function => serve::function().await,
-        }
-    });
+    let work: Pin<Box<dyn Future<Output = Result<(), report::Failure>> + Send>> = match command {
+        Command::Get(arguments) => Box::pin(fetch::get(arguments)),
+        Command::Cat(arguments) => Box::pin(fetch::get(arguments.into_get())),
+        Command::Resume(arguments) => Box::pin(fetch::resume(arguments)),
+        Command::Verify(arguments) => Box::pin(verify::verify(arguments)),
+        Command::Bench(arguments) => Box::pin(bench::bench(arguments)),
+        Command::Inspect(arguments) => Box::pin(inspect::inspect(arguments)),
+        Command::Local(arguments) => Box::pin(serve::local(arguments)),
+        Command::Function => return ended(runtime.block_on(serve::function())),
+    };
+    // On a thread of the runtime: this one would have to be woken for every read of a socket.
+    let done =
+        runtime.block_on(runtime.spawn(work)).unwrap_or_else(|lost| match lost.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(lost) => Err(report::Failure::file("cannot go on", lost.into())),
+        });
     runtime.shutdown_timeout(LAST_WORK);
+    ended(done)
+}
+
+fn ended(done: Result<(), report::Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report::failed(&failure),

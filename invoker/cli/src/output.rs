@@ -10,9 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::report::Failure;
 
-/// How many pieces may wait for the reader beyond the memory limit: with the usual frames of up to
-/// 64 KiB, half a MiB.
-const WAITING_PIECES: usize = 8;
+/// How many batches may wait for the reader beyond the memory limit: half a MiB.
+const WAITING_BATCHES: usize = 2;
 
 /// Where a result goes.
 pub(crate) enum Destination {
@@ -41,7 +40,7 @@ impl Destination {
 
 /// A sink that is being written.
 pub(crate) struct Sink {
-    pieces: mpsc::Sender<Bytes>,
+    batches: mpsc::Sender<Vec<Bytes>>,
     written: oneshot::Receiver<std::io::Result<()>>,
     name: String,
 }
@@ -60,7 +59,7 @@ impl Sink {
             }
             opened => opened,
         };
-        let (pieces, mut waiting) = mpsc::channel::<Bytes>(WAITING_PIECES);
+        let (batches, mut waiting) = mpsc::channel::<Vec<Bytes>>(WAITING_BATCHES);
         let (done, written) = oneshot::channel();
         // Not a task of the runtime: a reader that never reads must not keep the program from
         // ending.
@@ -70,19 +69,21 @@ impl Sink {
                     Opened::Now(file) => file?,
                     Opened::Later(path) => File::options().write(true).open(path)?,
                 };
-                while let Some(bytes) = waiting.blocking_recv() {
-                    file.write_all(&bytes)?;
+                while let Some(batch) = waiting.blocking_recv() {
+                    for bytes in batch {
+                        file.write_all(&bytes)?;
+                    }
                 }
                 file.flush()
             };
             let _ = done.send(write_all());
         });
-        Ok(Self { pieces, written, name })
+        Ok(Self { batches, written, name })
     }
 
     /// Hands bytes over; waits while too many wait already.
-    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
-        match self.pieces.send(bytes).await {
+    pub(crate) async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), Failure> {
+        match self.batches.send(batch).await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),
         }
@@ -92,7 +93,7 @@ impl Sink {
     pub(crate) async fn finish(mut self) -> Result<(), Failure> {
         // The thread ends when nobody can send it any more.
         let (closed, _) = mpsc::channel(1);
-        drop(std::mem::replace(&mut self.pieces, closed));
+        drop(std::mem::replace(&mut self.batches, closed));
         match (&mut self.written).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.failed(error)),

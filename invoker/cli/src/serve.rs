@@ -47,14 +47,18 @@ pub(crate) async fn local(arguments: Local) -> Result<(), Failure> {
             lines.push_str(&format!("{name} at {url}\n"));
         }
     }
-    let mut stdout = std::io::stdout().lock();
-    let said = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
-    drop(stdout);
-    said.map_err(|error| Failure::file("cannot say on stdout where the service is", error))?;
+    say(&lines)
+        .map_err(|error| Failure::file("cannot say on stdout where the service is", error))?;
 
     let failure = signals::interrupted().await;
     local.shutdown().await;
     Err(failure)
+}
+
+fn say(lines: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(lines.as_bytes())?;
+    stdout.flush()
 }
 
 /// Runs the function that its environment describes, as the ready function `stream-fn` does.
