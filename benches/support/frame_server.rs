@@ -28,9 +28,8 @@ pub(crate) fn listen() -> (TcpListener, SocketAddr) {
 
 /// Answers until the process ends, each connection on a thread of its own.
 pub(crate) fn serve(listener: &TcpListener, payload: Payload) {
-    let one = frame("PayloadChunk", "application/octet-stream", vec![b'x'; payload.chunk]);
-    let count = (WRITE / one.len()).max(1);
-    let many = one.repeat(count);
+    let count = (WRITE / payload.chunk).max(1);
+    let many = frames(payload.chunk, count);
     let end = frame("InvokeComplete", "application/json", b"{}".to_vec());
     std::thread::scope(|threads| {
         for socket in listener.incoming() {
@@ -40,6 +39,11 @@ pub(crate) fn serve(listener: &TcpListener, payload: Payload) {
             threads.spawn(move || drop(answer(socket, many, count, payload, end)));
         }
     });
+}
+
+/// As many PayloadChunks, each of `chunk` bytes.
+pub(crate) fn frames(chunk: usize, count: usize) -> Vec<u8> {
+    frame("PayloadChunk", "application/octet-stream", vec![b'x'; chunk]).repeat(count)
 }
 
 fn frame(event: &'static str, content_type: &'static str, payload: Vec<u8>) -> Vec<u8> {

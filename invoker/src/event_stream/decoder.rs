@@ -231,6 +231,10 @@ impl Decoder {
     }
 
     fn read_headers(&mut self, encoded: Bytes) -> Result<Headers, HeaderError> {
+        // They lay across two reads.
+        if let Some(known) = self.remembered.as_ref().filter(|known| known.encoded() == encoded) {
+            return Ok(known.clone());
+        }
         let headers = Headers::parse(encoded)?;
         if headers.len() > REMEMBERED_LEN {
             return Ok(headers);
