@@ -45,10 +45,32 @@ impl fmt::Debug for Answer {
     }
 }
 
+/// What a response is for one request, with nothing left to decide.
+pub(crate) struct Settled {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) cookies: Vec<String>,
+    /// What the body is held to.
+    pub(crate) promised: Option<u64>,
+    pub(crate) body: ByteStream,
+}
+
 /// # Errors
 ///
 /// What the head cannot say, before anything is sent.
 pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
+    if let Response { flaw: None, content: Content::Value(json), .. } = &response
+        && ask.kind == RequestKind::Plain
+        && json.len() <= BUFFERED_MAX_BYTES
+    {
+        return Ok(Answer::Buffered(json.clone()));
+    }
+    let Settled { status, headers, cookies, promised, body } = settle(ask, response).await?;
+    Ok(Answer::Streamed { head: head::encode(status, &headers, &cookies)?, promised, body })
+}
+
+/// Applies range, preconditions, method and encodings.
+pub(crate) async fn settle(ask: &Ask, response: Response) -> Result<Settled, Failure> {
     let Response { status, mut headers, cookies, content, compression, flaw } = response;
     if let Some(flaw) = flaw {
         return Err(flaw);
@@ -59,11 +81,6 @@ pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Fail
         Content::Stream(_) | Content::Value(_) => compression,
     };
     let (status, body) = match content {
-        Content::Value(json)
-            if ask.kind == RequestKind::Plain && json.len() <= BUFFERED_MAX_BYTES =>
-        {
-            return Ok(Answer::Buffered(json));
-        }
         Content::Value(json) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(json.len()));
             (status, stream::iter([Ok(json)]).boxed())
@@ -81,7 +98,7 @@ pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Fail
         true => (Some(0), stream::empty().boxed()),
         false => (promised, body),
     };
-    Ok(Answer::Streamed { head: head::encode(status, &headers, &cookies)?, promised, body })
+    Ok(Settled { status, headers, cookies, promised, body })
 }
 
 /// Encodes the body if the caller wants that and nothing speaks against it. Its promised length is then

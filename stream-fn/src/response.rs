@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::source::{ByteStream, Object};
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::fmt;
@@ -80,6 +80,23 @@ impl Response {
     {
         let stream = writer::stream(write).boxed();
         Self::new(Content::Stream(stream)).content_type("application/octet-stream")
+    }
+
+    /// With headers as a web framework has them: cookies among them, and nothing put in.
+    pub(crate) fn of_http(status: StatusCode, mut headers: HeaderMap, body: ByteStream) -> Self {
+        let mut response = Self::new(Content::Stream(body)).status(status);
+        if let http::header::Entry::Occupied(cookies) = headers.entry(SET_COOKIE) {
+            for cookie in cookies.remove_entry_mult().1 {
+                match cookie.to_str() {
+                    Ok(cookie) => response.cookies.push(cookie.to_owned()),
+                    Err(_) => {
+                        let words = "the value of a set-cookie header is not plain text";
+                        response.flaw.get_or_insert(Failure::new("InvalidHead", words));
+                    }
+                }
+            }
+        }
+        Self { headers, ..response }
     }
 
     /// A value as JSON. A plain call gets the JSON and nothing else, as from any buffered function; an

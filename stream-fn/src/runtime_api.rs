@@ -42,16 +42,18 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invoca
 
 /// How long before the deadline an answer is broken off, so that the caller is told so by the function
 /// and not by the end of its sandbox: the trailers have to be sent before that. A guess, of the order
-/// of what the graceful shutdown of a sandbox is given (300 to 500 ms).
-const DEADLINE_MARGIN: Duration = Duration::from_millis(300);
+/// of what the graceful shutdown of a sandbox is given (300 to 500 ms). [`crate::Function`] can set it.
+pub(crate) const DEADLINE_MARGIN: Duration = Duration::from_millis(300);
 
 /// The margin is never more than this share of the time there is: one tenth.
 const DEADLINE_MARGIN_SHARE: u32 = 10;
 
-/// Polls for invocations until the Runtime API is gone. `now` is the clock of the deadlines.
+/// Polls for invocations until the Runtime API is gone. `now` is the clock of the deadlines, and
+/// `margin` how long before them an answer is broken off.
 pub(crate) async fn run<F, W, E>(
     environment: Environment,
     now: fn() -> SystemTime,
+    margin: Duration,
     handler: F,
 ) -> Result<(), Error>
 where
@@ -60,7 +62,7 @@ where
     E: Into<BoxError> + 'static,
 {
     let client = Client::new(&environment);
-    let layer = Answering { shared: Arc::new(Shared { handler, client, now }) };
+    let layer = Answering { shared: Arc::new(Shared { handler, client, now, margin }) };
     // Our layer takes the place of this one, which is never called.
     let unused = service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<(), Infallible>(()) });
     Runtime::new(unused).layer(layer).run_concurrent().await.map_err(|error| {
@@ -73,6 +75,7 @@ struct Shared<F> {
     handler: F,
     client: Client,
     now: fn() -> SystemTime,
+    margin: Duration,
 }
 
 struct Answering<F> {
@@ -125,7 +128,7 @@ where
 {
     async fn serve(&self, invocation: LambdaInvocation) {
         let echo = echo(&invocation.parts.headers);
-        let deadline = until((self.now)(), invocation.context.deadline());
+        let deadline = until((self.now)(), invocation.context.deadline(), self.margin);
         let request_id = invocation.context.request_id.clone();
         let answered = match self.ask(Request::read(invocation), deadline).await {
             Ok(Answer::Buffered(json)) => self.client.buffered(&request_id, echo, json).await,
@@ -175,9 +178,9 @@ fn echo(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// The moment to break off at. `None` if the deadline has passed already: some emulators send a time
 /// of 1970, and a real deadline that has passed ends the sandbox without our doing.
-fn until(now: SystemTime, deadline: SystemTime) -> Option<Instant> {
+fn until(now: SystemTime, deadline: SystemTime, margin: Duration) -> Option<Instant> {
     let left = deadline.duration_since(now).ok()?;
-    let margin = DEADLINE_MARGIN.min(left / DEADLINE_MARGIN_SHARE);
+    let margin = margin.min(left / DEADLINE_MARGIN_SHARE);
     Instant::now().checked_add(left - margin)
 }
 
@@ -188,10 +191,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn deadlines_leave_a_margin_and_the_past_is_none() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        assert_eq!(until(now, now - Duration::from_secs(1)), None);
+        assert_eq!(until(now, now - Duration::from_secs(1), DEADLINE_MARGIN), None);
         for (left, used) in [(0, 0), (10, 9), (1_000, 900), (3_000, 2_700), (900_000, 899_700)] {
-            let until = until(now, now + Duration::from_millis(left));
+            let until = until(now, now + Duration::from_millis(left), DEADLINE_MARGIN);
             assert_eq!(until, Some(Instant::now() + Duration::from_millis(used)), "{left} ms");
         }
+        let longer = until(now, now + Duration::from_secs(60), Duration::from_secs(2));
+        assert_eq!(longer, Some(Instant::now() + Duration::from_secs(58)));
     }
 }
