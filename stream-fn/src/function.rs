@@ -3,8 +3,8 @@
 use crate::error::{BoxError, Error};
 use crate::request::Request;
 use crate::response::Response;
+use crate::runtime_api;
 use crate::runtime_api::environment::Environment;
-use crate::runtime_api::{self, DEADLINE_MARGIN};
 use std::fmt;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 /// ```
 pub struct Function<F> {
     handler: F,
-    deadline_margin: Duration,
+    deadline_margin: Option<Duration>,
 }
 
 impl<F, W, E> Function<F>
@@ -34,17 +34,17 @@ where
     /// A function with this handler: one of your own, or what [`http()`](crate::http) or
     /// [`objects`](crate::objects) makes.
     pub fn new(handler: F) -> Self {
-        Self { handler, deadline_margin: DEADLINE_MARGIN }
+        Self { handler, deadline_margin: None }
     }
 
-    /// How long before its deadline an invocation is ended with `Function.DeadlineExceeded`: 300 ms if
-    /// nothing is said. Never more than a tenth of the time there is.
+    /// How long before its deadline an invocation is ended with `Function.DeadlineExceeded`, at most half
+    /// of the time there is. If nothing is said it is 300 ms, at most a tenth of the time.
     ///
     /// Without it Lambda would end the execution environment in the middle of an answer, and the next
     /// invocation would start cold. A longer margin is for a handler that cleans up when it is dropped.
     #[must_use]
     pub fn deadline_margin(mut self, margin: Duration) -> Self {
-        self.deadline_margin = margin;
+        self.deadline_margin = Some(margin);
         self
     }
 

@@ -35,6 +35,9 @@ mod runtime_api;
 
 mod function;
 
+#[cfg(feature = "log")]
+pub mod log;
+
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
