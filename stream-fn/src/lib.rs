@@ -50,7 +50,7 @@ pub use function::Function;
 pub use http_service::{Answering, RequestBody, ResponseBody, http};
 pub use range::RangeAsk;
 pub use request::{Request, RequestContext, RequestKind};
-pub use response::{Response, Writer};
+pub use response::{BlockingWriter, Event, HEARTBEAT, Response, Writer};
 pub use serve::objects;
 pub use source::{Metadata, Object, Source};
 pub use version::Version;
