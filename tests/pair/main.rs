@@ -14,3 +14,5 @@ mod objects;
 mod strangers;
 
 mod scripts;
+
+mod web;
