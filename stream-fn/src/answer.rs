@@ -24,6 +24,9 @@ use std::ops::Range;
 /// The whole object's CRC-64/NVME as S3 writes it: base64 of the big-endian bytes.
 const CRC64NVME: HeaderName = HeaderName::from_static("x-amz-checksum-crc64nvme");
 
+/// The id of the version in the store it comes from, as S3 writes it.
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+
 /// The largest answer without a head, in bytes. A buffered response may have 6 MB ("Invocation
 /// payload" in Lambda's quotas); a larger value is streamed, with a head.
 const BUFFERED_MAX_BYTES: usize = 6 * 1024 * 1024;
@@ -213,6 +216,10 @@ async fn of_object(
     }
     if let Some(time) = metadata.last_modified {
         headers.insert(LAST_MODIFIED, numbers(httpdate::fmt_http_date(time))?);
+    }
+    if let Some(id) = &metadata.version_id {
+        let id = HeaderValue::from_str(id).map_err(|_| unspeakable("version id"))?;
+        headers.insert(VERSION_ID, id);
     }
     if let Some(sum) = object.checksum(&range).await {
         headers.insert(CRC64NVME, numbers(STANDARD.encode(sum.to_be_bytes()))?);

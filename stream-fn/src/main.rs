@@ -8,6 +8,13 @@ use std::time::Duration;
 use stream_fn::{Error, Function, Source, source};
 
 const SOURCE: &str = "STREAM_FN_SOURCE";
+
+/// What it may be, for whoever has not said it.
+const ACCEPTED: &str = match cfg!(feature = "s3") {
+    true => "\"directory:PATH\", \"pattern\" or \"s3://BUCKET/PREFIX\"",
+    false => "\"directory:PATH\" or \"pattern\"",
+};
+
 const CHECKSUM: &str = "STREAM_FN_CHECKSUM";
 const DEADLINE_MARGIN: &str = "STREAM_FN_DEADLINE_MARGIN_MS";
 
@@ -17,7 +24,7 @@ async fn main() -> ExitCode {
     if let Err(error) = stream_fn::log::to_stderr(|name| std::env::var(name).ok()) {
         return fail(&in_one_line(&error));
     }
-    let source = match source() {
+    let source = match source().await {
         Ok(source) => source,
         Err(why) => return fail(&why),
     };
@@ -33,9 +40,22 @@ async fn main() -> ExitCode {
     }
 }
 
-fn source() -> Result<Box<dyn Source>, String> {
-    let setting = std::env::var(SOURCE)
-        .map_err(|_| format!("{SOURCE} is not set: say \"directory:PATH\" or \"pattern\""))?;
+async fn source() -> Result<Box<dyn Source>, String> {
+    let setting =
+        std::env::var(SOURCE).map_err(|_| format!("{SOURCE} is not set: say {ACCEPTED}"))?;
+    #[cfg(feature = "s3")]
+    if setting.starts_with("s3:") {
+        if std::env::var_os(CHECKSUM).is_some() {
+            return Err(format!(
+                "{CHECKSUM}: objects in S3 have the checksums that S3 keeps: leave it out"
+            ));
+        }
+        let source = source::S3::from_environment(&setting).await;
+        return match source {
+            Ok(source) => Ok(Box::new(source)),
+            Err(error) => Err(format!("{SOURCE}: {}", in_one_line(&error))),
+        };
+    }
     let plain =
         source::parse(&setting).map_err(|error| format!("{SOURCE}: {}", in_one_line(&error)))?;
     // The source is good, so what is wrong from here on is this one's fault.

@@ -29,7 +29,11 @@ async fn respond(source: &dyn Source, request: Request) -> Result<Response, Fail
                        is / and the percent-encoded name";
         return Ok(Response::refusal(StatusCode::NOT_FOUND, message));
     };
-    match source.open(name).await {
+    let opened = match request.query("versionId") {
+        None => source.open(name).await,
+        Some(version_id) => source.open_version(name, version_id).await,
+    };
+    match opened {
         Ok(object) => Ok(Response::object(object)),
         Err(OpenError::NotFound(message)) => Ok(Response::refusal(StatusCode::NOT_FOUND, &message)),
         Err(OpenError::Failed(failure)) => Err(failure),

@@ -210,6 +210,7 @@ async fn a_bad_setting_is_one_clear_line() {
         (None, Some("off"), "STREAM_FN_SOURCE is not set"),
         (Some(""), None, "empty"),
         (Some("directory:/nowhere/at/all"), None, "/nowhere/at/all"),
+        #[cfg(not(feature = "s3"))]
         (Some("s3://bucket/prefix"), None, "S3"),
         (Some("patern"), Some("off"), "STREAM_FN_SOURCE: the source \"patern\""),
         (Some("pattern"), Some("off"), "STREAM_FN_CHECKSUM: only the checksums of a directory"),
