@@ -16,3 +16,5 @@ mod strangers;
 mod scripts;
 
 mod web;
+
+mod node;
