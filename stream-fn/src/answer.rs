@@ -24,6 +24,9 @@ use std::ops::Range;
 /// The whole object's CRC-64/NVME as S3 writes it: base64 of the big-endian bytes.
 const CRC64NVME: HeaderName = HeaderName::from_static("x-amz-checksum-crc64nvme");
 
+/// The id of the version in the store it comes from, as S3 writes it.
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+
 /// The largest answer without a head, in bytes. A buffered response may have 6 MB ("Invocation
 /// payload" in Lambda's quotas); a larger value is streamed, with a head.
 const BUFFERED_MAX_BYTES: usize = 6 * 1024 * 1024;
@@ -45,10 +48,32 @@ impl fmt::Debug for Answer {
     }
 }
 
+/// What a response is for one request, with nothing left to decide.
+pub(crate) struct Settled {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) cookies: Vec<String>,
+    /// What the body is held to.
+    pub(crate) promised: Option<u64>,
+    pub(crate) body: ByteStream,
+}
+
 /// # Errors
 ///
 /// What the head cannot say, before anything is sent.
 pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Failure> {
+    if let Response { flaw: None, content: Content::Value(json), .. } = &response
+        && ask.kind == RequestKind::Plain
+        && json.len() <= BUFFERED_MAX_BYTES
+    {
+        return Ok(Answer::Buffered(json.clone()));
+    }
+    let Settled { status, headers, cookies, promised, body } = settle(ask, response).await?;
+    Ok(Answer::Streamed { head: head::encode(status, &headers, &cookies)?, promised, body })
+}
+
+/// Applies range, preconditions, method and encodings.
+pub(crate) async fn settle(ask: &Ask, response: Response) -> Result<Settled, Failure> {
     let Response { status, mut headers, cookies, content, compression, flaw } = response;
     if let Some(flaw) = flaw {
         return Err(flaw);
@@ -59,11 +84,6 @@ pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Fail
         Content::Stream(_) | Content::Value(_) => compression,
     };
     let (status, body) = match content {
-        Content::Value(json)
-            if ask.kind == RequestKind::Plain && json.len() <= BUFFERED_MAX_BYTES =>
-        {
-            return Ok(Answer::Buffered(json));
-        }
         Content::Value(json) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(json.len()));
             (status, stream::iter([Ok(json)]).boxed())
@@ -81,7 +101,7 @@ pub(crate) async fn answer(ask: &Ask, response: Response) -> Result<Answer, Fail
         true => (Some(0), stream::empty().boxed()),
         false => (promised, body),
     };
-    Ok(Answer::Streamed { head: head::encode(status, &headers, &cookies)?, promised, body })
+    Ok(Settled { status, headers, cookies, promised, body })
 }
 
 /// Encodes the body if the caller wants that and nothing speaks against it. Its promised length is then
@@ -196,6 +216,10 @@ async fn of_object(
     }
     if let Some(time) = metadata.last_modified {
         headers.insert(LAST_MODIFIED, numbers(httpdate::fmt_http_date(time))?);
+    }
+    if let Some(id) = &metadata.version_id {
+        let id = HeaderValue::from_str(id).map_err(|_| unspeakable("version id"))?;
+        headers.insert(VERSION_ID, id);
     }
     if let Some(sum) = object.checksum(&range).await {
         headers.insert(CRC64NVME, numbers(STANDARD.encode(sum.to_be_bytes()))?);

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
 
 /// How many bytes of the body are copied to stand behind the head in one write. One frame of the
 /// sources; what a larger first frame has more follows without a copy.
@@ -33,7 +34,8 @@ pub(crate) struct Body {
     /// Why the trailers are next.
     failure: Option<Failure>,
     deadline: Option<Pin<Box<Sleep>>>,
-    request_id: String,
+    /// The invocation, for what is logged while the HTTP client polls this.
+    span: Span,
     /// Resolves (to an error) once nobody waits for this body any more.
     unwanted: oneshot::Receiver<()>,
     /// Dropped with the body; that is the message.
@@ -59,7 +61,6 @@ impl Body {
         promised: Option<u64>,
         stream: ByteStream,
         deadline: Option<Instant>,
-        request_id: String,
     ) -> (Self, Watch) {
         let (wanted, unwanted) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
@@ -70,7 +71,7 @@ impl Body {
             promise: Promise::of(promised),
             failure: None,
             deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
-            request_id,
+            span: Span::current(),
             unwanted,
             _ended: ending,
         };
@@ -123,6 +124,8 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let span = self.span.clone();
+        let _logged = span.enter();
         let this = &mut *self;
         if Pin::new(&mut this.unwanted).poll(context).is_ready() {
             // The connection is closed, which is how a body ends that nobody may take for whole.
@@ -146,7 +149,6 @@ impl http_body::Body for Body {
             (Poll::Ready(Ok(None)), Some(head)) => head.into(),
             (Poll::Ready(Err(failure)), head) => {
                 tracing::error!(
-                    request_id = this.request_id,
                     error_type = failure.error_type(),
                     sent = this.promise.kept(),
                     error = %failure,

@@ -2,8 +2,11 @@
 //! and eight NUL bytes.
 
 use crate::failure::Failure;
-use http::header::SET_COOKIE;
-use http::{HeaderMap, StatusCode};
+use http::header::{
+    AGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE,
+};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -14,6 +17,23 @@ const DELIMITER: [u8; 8] = [0; 8];
 /// contract says 16,000 bytes, which is below that however a kilobyte is counted.
 const HEAD_MAX_BYTES: usize = 16_000;
 
+/// Headers that are no lists, so that several values of them cannot be folded (RFC 9110 section 5.3). A
+/// value that is only repeated counts once.
+const SINGLE: [HeaderName; 12] = [
+    AGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    RETRY_AFTER,
+    SERVER,
+];
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -23,9 +43,9 @@ struct Head<'a> {
     cookies: &'a [String],
 }
 
-/// Values of a repeated header are folded into one, as RFC 9110 section 5.3 allows, because front
-/// doors disagree about arrays; `set-cookie`, which must not be folded, is refused: cookies have a
-/// place of their own.
+/// Values of a repeated header are folded into one, where RFC 9110 section 5.3 allows it, because front
+/// doors disagree about arrays; where it does not the head is refused, and so is `set-cookie`: cookies
+/// have a place of their own.
 pub(crate) fn encode(
     status: StatusCode,
     headers: &HeaderMap,
@@ -39,13 +59,20 @@ pub(crate) fn encode(
         let value = value
             .to_str()
             .map_err(|_| invalid(format!("the value of the header {name} is not plain text")))?;
-        folded
-            .entry(name.as_str())
-            .and_modify(|values| {
+        match folded.get_mut(name.as_str()) {
+            None => {
+                folded.insert(name.as_str(), value.to_owned());
+            }
+            Some(same) if SINGLE.contains(name) && same == value => {}
+            Some(_) if SINGLE.contains(name) => {
+                let words = format!("the header {name} has several values, and can have one only");
+                return Err(invalid(words));
+            }
+            Some(values) => {
                 values.push_str(", ");
                 values.push_str(value);
-            })
-            .or_insert_with(|| value.to_owned());
+            }
+        }
     }
     let head = Head { status_code: status.as_u16(), headers: folded, cookies };
     let mut bytes = serde_json::to_vec(&head)
@@ -67,7 +94,7 @@ fn invalid(message: String) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, VARY};
+    use http::header::{HeaderValue, VARY};
     use serde_json::json;
 
     fn text(value: &'static str) -> HeaderValue {
@@ -93,6 +120,22 @@ mod tests {
         assert_eq!(json, wanted);
         let bare = encode(StatusCode::OK, &HeaderMap::new(), &[]).unwrap();
         assert_eq!(bare, b"{\"statusCode\":200,\"headers\":{}}\0\0\0\0\0\0\0\0");
+    }
+
+    #[test]
+    fn what_is_no_list_is_not_folded() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(LOCATION, text(value));
+            }
+            encode(StatusCode::FOUND, &headers, &[])
+        };
+        let head = of(&["/a", "/a"]).unwrap();
+        assert!(String::from_utf8_lossy(&head).contains(r#""location":"/a""#));
+        let failure = of(&["/a", "/b"]).unwrap_err();
+        assert_eq!(failure.error_type(), "Function.InvalidHead");
+        assert!(failure.to_string().contains("location"), "{failure}");
     }
 
     #[test]

@@ -27,24 +27,31 @@ mod content_encoding;
 
 mod answer;
 
+mod http_service;
+
 mod body;
 
 mod runtime_api;
+
+mod function;
+
+#[cfg(feature = "log")]
+pub mod log;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 
-use runtime_api::environment::Environment;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 pub use error::{BoxError, Error, ErrorKind};
 pub use failure::Failure;
+pub use function::Function;
+pub use http_service::{Answering, RequestBody, ResponseBody, http};
 pub use range::RangeAsk;
-pub use request::{Request, RequestKind};
-pub use response::{Response, Writer};
+pub use request::{Request, RequestContext, RequestKind};
+pub use response::{BlockingWriter, Event, HEARTBEAT, Response, Writer};
+pub use serve::objects;
 pub use source::{Metadata, Object, Source};
 pub use version::Version;
 
@@ -54,7 +61,7 @@ pub use version::Version;
 /// one, that many at once. Must be called inside a Tokio runtime with I/O and time enabled.
 ///
 /// An error or a panic of the handler fails its invocation, and only that. See [`Failure`] for what
-/// the caller is told.
+/// the caller is told. [`Function`] is the same with settings.
 ///
 /// # Errors
 ///
@@ -70,8 +77,7 @@ where
     W: Future<Output = Result<Response, E>> + Send + 'static,
     E: Into<BoxError> + 'static,
 {
-    let environment = Environment::read(|name| std::env::var(name).ok())?;
-    runtime_api::run(environment, SystemTime::now, handler).await
+    Function::new(handler).run().await
 }
 
 /// The same as [`run`], which is concurrent where the environment is, for those who look for it under
@@ -93,8 +99,33 @@ where
     run(handler).await
 }
 
+/// Runs a tower service that speaks HTTP, such as an `axum::Router`, as a function. The same as
+/// [`run`] with [`http()`] around the service.
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Cancel safety
+///
+/// As [`run`].
+pub async fn run_http<S, B>(service: S) -> Result<(), Error>
+where
+    S: tower::Service<::http::Request<RequestBody>, Response = ::http::Response<B>>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    run(http(service)).await
+}
+
 /// Runs a function that serves the objects of a source: `GET` and `HEAD` by name, with ranges and
-/// preconditions.
+/// preconditions. The same as [`run`] with [`objects`] around the source.
 ///
 /// # Errors
 ///
@@ -104,10 +135,5 @@ where
 ///
 /// As [`run`].
 pub async fn serve(source: impl Source) -> Result<(), Error> {
-    let source = Arc::new(source);
-    run(move |request| {
-        let source = Arc::clone(&source);
-        async move { serve::respond(&*source, request).await }
-    })
-    .await
+    run(objects(source)).await
 }

@@ -1,30 +1,61 @@
-//! `STREAM_FN_SOURCE` and `STREAM_FN_CHECKSUM` come in; a function goes out that serves the objects of that source.
+//! `STREAM_FN_SOURCE` and the other settings of the environment come in; a function goes out that serves
+//! the objects of that source.
 
 use std::error::Error as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use stream_fn::{Error, Source, source};
+use std::time::Duration;
+use stream_fn::{Error, Function, Source, source};
 
 const SOURCE: &str = "STREAM_FN_SOURCE";
+
+/// What it may be, for whoever has not said it.
+const ACCEPTED: &str = match cfg!(feature = "s3") {
+    true => "\"directory:PATH\", \"pattern\" or \"s3://BUCKET/PREFIX\"",
+    false => "\"directory:PATH\" or \"pattern\"",
+};
+
 const CHECKSUM: &str = "STREAM_FN_CHECKSUM";
+const DEADLINE_MARGIN: &str = "STREAM_FN_DEADLINE_MARGIN_MS";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     #[cfg(feature = "log")]
-    log();
-    let source = match source() {
+    if let Err(error) = stream_fn::log::to_stderr(|name| std::env::var(name).ok()) {
+        return fail(&in_one_line(&error));
+    }
+    let source = match source().await {
         Ok(source) => source,
         Err(why) => return fail(&why),
     };
-    match stream_fn::serve(source).await {
+    let function = Function::new(stream_fn::objects(source));
+    let function = match deadline_margin() {
+        Ok(None) => function,
+        Ok(Some(margin)) => function.deadline_margin(margin),
+        Err(why) => return fail(&why),
+    };
+    match function.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&in_one_line(&error)),
     }
 }
 
-fn source() -> Result<Box<dyn Source>, String> {
-    let setting = std::env::var(SOURCE)
-        .map_err(|_| format!("{SOURCE} is not set: say \"directory:PATH\" or \"pattern\""))?;
+async fn source() -> Result<Box<dyn Source>, String> {
+    let setting =
+        std::env::var(SOURCE).map_err(|_| format!("{SOURCE} is not set: say {ACCEPTED}"))?;
+    #[cfg(feature = "s3")]
+    if setting.starts_with("s3:") {
+        if std::env::var_os(CHECKSUM).is_some() {
+            return Err(format!(
+                "{CHECKSUM}: objects in S3 have the checksums that S3 keeps: leave it out"
+            ));
+        }
+        let source = source::S3::from_environment(&setting).await;
+        return match source {
+            Ok(source) => Ok(Box::new(source)),
+            Err(error) => Err(format!("{SOURCE}: {}", in_one_line(&error))),
+        };
+    }
     let plain =
         source::parse(&setting).map_err(|error| format!("{SOURCE}: {}", in_one_line(&error)))?;
     // The source is good, so what is wrong from here on is this one's fault.
@@ -35,17 +66,15 @@ fn source() -> Result<Box<dyn Source>, String> {
     }
 }
 
-/// To stderr, which Lambda keeps in the function's log.
-#[cfg(feature = "log")]
-fn log() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .without_time() // Lambda's log has the time already
-        .init();
+fn deadline_margin() -> Result<Option<Duration>, String> {
+    let Some(setting) = std::env::var_os(DEADLINE_MARGIN) else { return Ok(None) };
+    let milliseconds = setting.to_str().and_then(|digits| digits.parse().ok());
+    match milliseconds {
+        Some(milliseconds) => Ok(Some(Duration::from_millis(milliseconds))),
+        None => {
+            Err(format!("{DEADLINE_MARGIN} is not a whole number of milliseconds, such as 500"))
+        }
+    }
 }
 
 fn in_one_line(error: &Error) -> String {

@@ -1,6 +1,7 @@
 //! An invocation comes in: payload, client context and the facts about the call; a [`Request`] goes out
 //! for the handler, and the [`Ask`] that its answer will be measured by.
 
+mod context;
 mod event;
 
 use crate::error::{Error, ErrorKind};
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::SystemTime;
 
+pub use context::RequestContext;
 pub use event::RequestKind;
 
 /// What a handler is asked.
@@ -137,6 +139,66 @@ impl Request {
         &self.payload
     }
 
+    /// What the front door says of an HTTP request beside it, read as a [`RequestContext`], or as a type of
+    /// your own: `request.request_context::<serde_json::Value>()`.
+    ///
+    /// # Errors
+    ///
+    /// If this is a plain call, or if the context is not the JSON of a `T`. The message has the place, not
+    /// the text.
+    pub fn request_context<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Event<T> {
+            request_context: T,
+        }
+        if self.kind() == RequestKind::Plain {
+            let words = "a plain call has no request context";
+            return Err(Error::new(ErrorKind::Payload, words));
+        }
+        let event: Event<T> = serde_json::from_slice(&self.payload).map_err(|error| {
+            let place = format!("at line {}, column {}", error.line(), error.column());
+            let words = format!("the request context is not the JSON wanted, {place}");
+            Error::new(ErrorKind::Payload, words)
+        })?;
+        Ok(event.request_context)
+    }
+
+    /// The cookies of an HTTP API 2.0 event, each `name=value`. Other events have them in a header.
+    pub fn cookies(&self) -> &[String] {
+        &self.event.cookies
+    }
+
+    /// The path of an HTTP event as it came, without the stage of an HTTP API.
+    pub(crate) fn path(&self) -> &str {
+        &self.event.path
+    }
+
+    /// The query as it came, if it did.
+    pub(crate) fn raw_query(&self) -> Option<&str> {
+        self.event.raw_query.as_deref()
+    }
+
+    /// The parameters of the query, decoded; a repeated one several times, if the event knows of that.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let event = &self.event;
+        let multiple = event
+            .multi_query
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())));
+        let single = event
+            .query
+            .iter()
+            .filter(|(name, _)| !event.multi_query.contains_key(*name))
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        multiple.chain(single)
+    }
+
+    /// What `lambda_runtime` knows of the invocation.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// The id of the invocation.
     pub fn request_id(&self) -> &str {
         &self.context.request_id
@@ -165,14 +227,16 @@ impl Request {
     /// A value that may come in the client context or as a header. The client context counts: it is
     /// the word of the one who called the function.
     fn beside(&self, name: &str) -> Option<&str> {
-        self.client_context()
-            .and_then(|custom| {
-                // A map has no order of its own: of other spellings the same one counts each time.
-                let spelled = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(name);
-                custom.get(name).or_else(|| Some(custom.iter().filter(spelled).min()?.1))
-            })
-            .map(String::as_str)
+        self.beside_in_context(name)
             .or_else(|| self.event.headers.get(name).and_then(|value| value.to_str().ok()))
+    }
+
+    pub(crate) fn beside_in_context(&self, name: &str) -> Option<&str> {
+        let custom = self.client_context()?;
+        // A map has no order of its own: of other spellings the same one counts each time.
+        let spelled = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(name);
+        let value = custom.get(name).or_else(|| Some(custom.iter().filter(spelled).min()?.1))?;
+        Some(value)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a handler has comes in: an object, a stream, a writer, a value; a [`Response`] goes out, which
 //! is made into an answer once the request's range and preconditions are applied to it.
 
+mod blocking_writer;
+
+mod events;
+
 mod writer;
 
 use crate::error::BoxError;
@@ -8,12 +12,15 @@ use crate::failure::Failure;
 use crate::source::{ByteStream, Object};
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
+pub use blocking_writer::BlockingWriter;
+pub use events::{Event, HEARTBEAT};
 pub use writer::Writer;
 
 /// What a handler answers.
@@ -70,8 +77,12 @@ impl Response {
     /// What a future writes: `|writer| async move { writer.write_all(..).await?; Ok(()) }`.
     ///
     /// The future is run by the answer itself, between one frame and the next: it is slowed down by a
-    /// slow receiver, and dropped if the receiver is gone. The answer ends when the future has ended
-    /// and the [`Writer`] is dropped; an error or a panic of the future ends it as a failure.
+    /// slow receiver, and dropped if the receiver is gone. It is its result that says whether the answer
+    /// is whole: an error or a panic ends the answer as a failure. A [`Writer`] that was moved to another
+    /// task must be shut down there, or the answer fails: one that is only dropped may have been stopped.
+    ///
+    /// Frames are of up to 64 KiB: what was written is handed on when so much is there, when the future
+    /// waits for anything, and on `flush`, which waits until it is.
     pub fn writer<F, W, E>(write: F) -> Self
     where
         F: FnOnce(Writer) -> W + Send + 'static,
@@ -80,6 +91,83 @@ impl Response {
     {
         let stream = writer::stream(write).boxed();
         Self::new(Content::Stream(stream)).content_type("application/octet-stream")
+    }
+
+    /// What a closure writes with `std::io::Write`: into a writer of CSV, Arrow or zip, say, that stands on
+    /// this one.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use stream_fn::Response;
+    ///
+    /// let response = Response::blocking_writer(|writer| {
+    ///     for row in 0..1_000_000 {
+    ///         writeln!(writer, "{row}")?;
+    ///     }
+    ///     std::io::Result::Ok(())
+    /// });
+    /// # drop(response);
+    /// ```
+    ///
+    /// The closure runs on a thread for blocking work, and only borrows its writer: what it returns says
+    /// whether the answer is whole; an error or a panic ends it as a failure. A writer on top of this one
+    /// must be finished in the closure, and its errors returned: one that is dropped may swallow them.
+    /// Frames are of 64 KiB, `flush` hands on at once what there is, and three frames are in memory at
+    /// most. If the receiver is gone, or the deadline has come, the next write fails with `BrokenPipe`;
+    /// nothing else can stop a thread.
+    pub fn blocking_writer<F, E>(write: F) -> Self
+    where
+        F: FnOnce(&mut BlockingWriter) -> Result<(), E> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        Self::new(Content::Stream(blocking_writer::stream(write)))
+            .content_type("application/octet-stream")
+    }
+
+    /// Server-Sent Events, as browsers' `EventSource` reads them (HTML standard, "Server-sent events"): each
+    /// is a frame, sent at once. While there is none a comment line is sent every [`HEARTBEAT`], so that
+    /// nobody on the way takes the connection for dead.
+    ///
+    /// The media type is `text/event-stream`, `cache-control` is `no-cache`, and nothing is compressed
+    /// unless [`compression(true)`](Self::compression) is called. An error of the stream, or an [`Event`]
+    /// that cannot be written, ends the answer as a failure.
+    pub fn events<S, E>(events: S) -> Self
+    where
+        S: Stream<Item = Result<Event, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Self::events_with_heartbeat(events, HEARTBEAT)
+    }
+
+    /// The same as [`events`](Self::events), with another time between two heartbeats. One longer than the
+    /// answer is none.
+    pub fn events_with_heartbeat<S, E>(events: S, heartbeat: Duration) -> Self
+    where
+        S: Stream<Item = Result<Event, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let events = events.map(|event| event.map_err(Into::into)).boxed();
+        Self::new(Content::Stream(events::stream(events, heartbeat)))
+            .content_type("text/event-stream")
+            .header("cache-control", "no-cache")
+            .compression(false)
+    }
+
+    /// With headers as a web framework has them: cookies among them, and nothing put in.
+    pub(crate) fn of_http(status: StatusCode, mut headers: HeaderMap, body: ByteStream) -> Self {
+        let mut response = Self::new(Content::Stream(body)).status(status);
+        if let http::header::Entry::Occupied(cookies) = headers.entry(SET_COOKIE) {
+            for cookie in cookies.remove_entry_mult().1 {
+                match cookie.to_str() {
+                    Ok(cookie) => response.cookies.push(cookie.to_owned()),
+                    Err(_) => {
+                        let words = "the value of a set-cookie header is not plain text";
+                        response.flaw.get_or_insert(Failure::new("InvalidHead", words));
+                    }
+                }
+            }
+        }
+        Self { headers, ..response }
     }
 
     /// A value as JSON. A plain call gets the JSON and nothing else, as from any buffered function; an

@@ -36,22 +36,28 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 /// What one invocation of a concurrent environment is told apart by; it must be echoed.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 
 /// How long before the deadline an answer is broken off, so that the caller is told so by the function
 /// and not by the end of its sandbox: the trailers have to be sent before that. A guess, of the order
-/// of what the graceful shutdown of a sandbox is given (300 to 500 ms).
+/// of what the graceful shutdown of a sandbox is given (300 to 500 ms). [`crate::Function`] can set it.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(300);
 
-/// The margin is never more than this share of the time there is: one tenth.
+/// It is never more than this share of the time there is: one tenth.
 const DEADLINE_MARGIN_SHARE: u32 = 10;
 
-/// Polls for invocations until the Runtime API is gone. `now` is the clock of the deadlines.
+/// One that was set is never more than this share: a half, so that there is time to answer at all.
+const DEADLINE_MARGIN_SET_SHARE: u32 = 2;
+
+/// Polls for invocations until the Runtime API is gone. `now` is the clock of the deadlines, and
+/// `margin` how long before them an answer is broken off.
 pub(crate) async fn run<F, W, E>(
     environment: Environment,
     now: fn() -> SystemTime,
+    margin: Option<Duration>,
     handler: F,
 ) -> Result<(), Error>
 where
@@ -60,7 +66,7 @@ where
     E: Into<BoxError> + 'static,
 {
     let client = Client::new(&environment);
-    let layer = Answering { shared: Arc::new(Shared { handler, client, now }) };
+    let layer = Answering { shared: Arc::new(Shared { handler, client, now, margin }) };
     // Our layer takes the place of this one, which is never called.
     let unused = service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<(), Infallible>(()) });
     Runtime::new(unused).layer(layer).run_concurrent().await.map_err(|error| {
@@ -73,6 +79,7 @@ struct Shared<F> {
     handler: F,
     client: Client,
     now: fn() -> SystemTime,
+    margin: Option<Duration>,
 }
 
 struct Answering<F> {
@@ -110,10 +117,13 @@ where
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
+        // Of the level of the gravest lines, so that no filter which lets any through takes it from them.
+        let span = tracing::error_span!("invocation", requestId = invocation.context.request_id);
+        let serving = async move {
             shared.serve(invocation).await;
             Ok(())
-        })
+        };
+        Box::pin(serving.instrument(span))
     }
 }
 
@@ -125,17 +135,16 @@ where
 {
     async fn serve(&self, invocation: LambdaInvocation) {
         let echo = echo(&invocation.parts.headers);
-        let deadline = until((self.now)(), invocation.context.deadline());
+        let deadline = until((self.now)(), invocation.context.deadline(), self.margin);
         let request_id = invocation.context.request_id.clone();
         let answered = match self.ask(Request::read(invocation), deadline).await {
             Ok(Answer::Buffered(json)) => self.client.buffered(&request_id, echo, json).await,
             Ok(Answer::Streamed { head, promised, body }) => {
-                let (body, watch) = Body::new(head, promised, body, deadline, request_id.clone());
+                let (body, watch) = Body::new(head, promised, body, deadline);
                 self.client.streamed(&request_id, echo, body, watch).await
             }
             Err(failure) => {
                 tracing::error!(
-                    request_id,
                     error_type = failure.error_type(),
                     error = %failure,
                     "the invocation failed"
@@ -146,7 +155,7 @@ where
         if let Err(error) = answered {
             // Lambda has the last word about this invocation: timed out, too large, not known.
             let cause = crate::failure::words_of(&error);
-            tracing::error!(request_id, cause, "the runtime api did not take the answer");
+            tracing::error!(cause, "the runtime api did not take the answer");
         }
     }
 
@@ -175,9 +184,12 @@ fn echo(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// The moment to break off at. `None` if the deadline has passed already: some emulators send a time
 /// of 1970, and a real deadline that has passed ends the sandbox without our doing.
-fn until(now: SystemTime, deadline: SystemTime) -> Option<Instant> {
+fn until(now: SystemTime, deadline: SystemTime, margin: Option<Duration>) -> Option<Instant> {
     let left = deadline.duration_since(now).ok()?;
-    let margin = DEADLINE_MARGIN.min(left / DEADLINE_MARGIN_SHARE);
+    let margin = match margin {
+        None => DEADLINE_MARGIN.min(left / DEADLINE_MARGIN_SHARE),
+        Some(margin) => margin.min(left / DEADLINE_MARGIN_SET_SHARE),
+    };
     Instant::now().checked_add(left - margin)
 }
 
@@ -188,10 +200,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn deadlines_leave_a_margin_and_the_past_is_none() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        assert_eq!(until(now, now - Duration::from_secs(1)), None);
+        assert_eq!(until(now, now - Duration::from_secs(1), None), None);
         for (left, used) in [(0, 0), (10, 9), (1_000, 900), (3_000, 2_700), (900_000, 899_700)] {
-            let until = until(now, now + Duration::from_millis(left));
+            let until = until(now, now + Duration::from_millis(left), None);
             assert_eq!(until, Some(Instant::now() + Duration::from_millis(used)), "{left} ms");
+        }
+        for (left, margin, used) in [(60, 2, 58), (60, 50, 30), (60, 0, 60)] {
+            let margin = Some(Duration::from_secs(margin));
+            let until = until(now, now + Duration::from_secs(left), margin);
+            assert_eq!(until, Some(Instant::now() + Duration::from_secs(used)), "{margin:?}");
         }
     }
 }

@@ -1,12 +1,24 @@
 //! A request comes in; the object that a source has under its name goes out, or a refusal.
 
 use crate::failure::Failure;
+use crate::http_service::Answering;
 use crate::request::Request;
 use crate::response::Response;
 use crate::source::{OpenError, Source};
 use http::{Method, StatusCode};
+use std::sync::Arc;
 
-pub(crate) async fn respond(source: &dyn Source, request: Request) -> Result<Response, Failure> {
+/// A handler for [`run`](crate::run) or [`Function`](crate::Function) that serves the objects of a source:
+/// `GET` and `HEAD` by name, with ranges and preconditions.
+pub fn objects(source: impl Source) -> impl Fn(Request) -> Answering + Send + Sync + 'static {
+    let source = Arc::new(source);
+    move |request| {
+        let source = Arc::clone(&source);
+        Box::pin(async move { respond(&*source, request).await })
+    }
+}
+
+async fn respond(source: &dyn Source, request: Request) -> Result<Response, Failure> {
     if *request.method() != Method::GET && *request.method() != Method::HEAD {
         let refusal =
             Response::refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served");
@@ -17,7 +29,11 @@ pub(crate) async fn respond(source: &dyn Source, request: Request) -> Result<Res
                        is / and the percent-encoded name";
         return Ok(Response::refusal(StatusCode::NOT_FOUND, message));
     };
-    match source.open(name).await {
+    let opened = match request.query("versionId") {
+        None => source.open(name).await,
+        Some(version_id) => source.open_version(name, version_id).await,
+    };
+    match opened {
         Ok(object) => Ok(Response::object(object)),
         Err(OpenError::NotFound(message)) => Ok(Response::refusal(StatusCode::NOT_FOUND, &message)),
         Err(OpenError::Failed(failure)) => Err(failure),

@@ -4,6 +4,8 @@
 mod content_type;
 mod directory;
 pub mod pattern;
+#[cfg(feature = "s3")]
+mod s3;
 mod setting;
 
 use crate::error::BoxError;
@@ -19,6 +21,8 @@ use std::time::SystemTime;
 
 pub use directory::Directory;
 pub use pattern::Pattern;
+#[cfg(feature = "s3")]
+pub use s3::S3;
 pub use setting::{parse, parse_with_checksum};
 
 /// How many bytes the sources here read or make at a time. Large enough that what every piece costs on
@@ -40,11 +44,23 @@ pub trait Source: Send + Sync + 'static {
     /// Finds the object of this name. The name is as the caller gave it, percent decoded once: nothing
     /// about it has been checked.
     fn open<'a>(&'a self, name: &'a str) -> Opening<'a>;
+
+    /// Finds one version of the object of this name, by an id that the store of the source has for it: the
+    /// parameter `versionId` of an HTTP event. Most sources have no such ids, and none is found.
+    fn open_version<'a>(&'a self, name: &'a str, version_id: &'a str) -> Opening<'a> {
+        let _ = (name, version_id);
+        let words = "no such version: this source keeps none by versionId".to_owned();
+        Box::pin(std::future::ready(Err(OpenError::NotFound(words))))
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
     fn open<'a>(&'a self, name: &'a str) -> Opening<'a> {
         (**self).open(name)
+    }
+
+    fn open_version<'a>(&'a self, name: &'a str, version_id: &'a str) -> Opening<'a> {
+        (**self).open_version(name, version_id)
     }
 }
 
@@ -61,6 +77,8 @@ pub struct Metadata {
     pub last_modified: Option<SystemTime>,
     /// The CRC-64/NVME of all its bytes.
     pub crc64nvme: Option<u64>,
+    /// What the store it comes from calls this version, if it keeps several: `x-amz-version-id`.
+    pub version_id: Option<String>,
 }
 
 impl Metadata {
@@ -72,6 +90,7 @@ impl Metadata {
             content_type: content_type::UNKNOWN.to_owned(),
             last_modified: None,
             crc64nvme: None,
+            version_id: None,
         }
     }
 }

@@ -112,6 +112,13 @@ async fn failures_in_mid_stream_are_real_trailers() {
         ("stream-error", "one", "Function.Boom", "in\r\nmid stream"),
         ("stream-panic", "one", "Function.Panic", "the function panicked: on purpose"),
         ("writer-error", "one", "Function.Quota", "no more"),
+        ("blocking-writer-error", "one", "Function.Quota", "no more"),
+        (
+            "lost-writer",
+            "one",
+            "Function.WriterDropped",
+            "the task that wrote the answer dropped its writer: call shutdown where it is done",
+        ),
         ("writer-panic", "one", "Function.Panic", "the function panicked: on purpose"),
         ("short", "one", "Function.BodyTooShort", "the body ended at 3 of 4 bytes promised"),
         ("long", "", "Function.BodyTooLong", "the body is longer than the 2 bytes promised"),
@@ -282,4 +289,39 @@ async fn a_function_without_an_api_ends() {
     drop(api);
     let status = tokio::time::timeout(Duration::from_secs(30), function.wait()).await;
     assert!(!status.unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn events_are_sent_at_once_and_silence_has_heartbeats() {
+    let api = RuntimeApi::start().await;
+    let _function = start(&api, 1);
+    let gate = Gate::new().await;
+    let mut watching = api.invoke(Invocation::new("events", gate.order("events"))).await;
+    assert!(matches!(watching.next().await, Seen::Request { .. }));
+    let Seen::Bytes(first) = watching.next().await else { panic!("there must be an event") };
+    let head = String::from_utf8_lossy(&first);
+    assert!(head.ends_with("\0id: 1\ndata: first\n\n"), "{head}");
+    assert!(head.contains(r#""cache-control":"no-cache","content-type":"text/event-stream""#));
+    let visitor = gate.arrival().await;
+    for _ in 0..3 {
+        assert_eq!(watching.next().await, Seen::Bytes(b":\n\n".to_vec()));
+    }
+    open(visitor).await;
+    let last = loop {
+        match watching.next().await {
+            Seen::Bytes(beat) if beat == b":\n\n" => continue,
+            other => break other,
+        }
+    };
+    assert_eq!(last, Seen::Bytes(b"data: last\n\n".to_vec()));
+    assert_eq!(watching.next().await, Seen::End(vec![]));
+}
+
+#[tokio::test]
+async fn a_blocking_writer_is_a_stream() {
+    let api = RuntimeApi::start().await;
+    let _function = start(&api, 1);
+    let answer = api.invoke(order("blocking-writer")).await.whole().await;
+    assert_eq!(answer.split().1, b"row\nrow\nrow\n");
+    assert_eq!(answer.trailers, Some(vec![]));
 }

@@ -9,8 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use serde_json::{Value, json};
+use std::process::Stdio;
 use stream_fn::source::pattern;
-use support::{Answer, Invocation, RuntimeApi};
+use support::{Answer, Invocation, Reply, RuntimeApi};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 const CRC64NVME: &str = "x-amz-checksum-crc64nvme";
@@ -208,6 +210,7 @@ async fn a_bad_setting_is_one_clear_line() {
         (None, Some("off"), "STREAM_FN_SOURCE is not set"),
         (Some(""), None, "empty"),
         (Some("directory:/nowhere/at/all"), None, "/nowhere/at/all"),
+        #[cfg(not(feature = "s3"))]
         (Some("s3://bucket/prefix"), None, "S3"),
         (Some("patern"), Some("off"), "STREAM_FN_SOURCE: the source \"patern\""),
         (Some("pattern"), Some("off"), "STREAM_FN_CHECKSUM: only the checksums of a directory"),
@@ -233,4 +236,32 @@ async fn a_bad_setting_is_one_clear_line() {
         assert_eq!(words.lines().count(), 1, "{words}");
         assert!(words.contains(word), "{words}");
     }
+}
+
+#[tokio::test]
+async fn a_bad_margin_is_one_clear_line() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
+    command.env("STREAM_FN_SOURCE", "pattern").env("STREAM_FN_DEADLINE_MARGIN_MS", "1s");
+    command.env_remove("STREAM_FN_CHECKSUM").kill_on_drop(true);
+    let output = support::soon(command.output()).await.unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), words.lines().count()), (Some(1), 1));
+    assert!(words.contains("STREAM_FN_DEADLINE_MARGIN_MS is not a whole number"), "{words}");
+}
+
+#[tokio::test]
+async fn the_log_is_json_with_request_ids_if_lambda_says_so() {
+    let api = RuntimeApi::start().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
+    command.env("STREAM_FN_SOURCE", "pattern").env("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    command.env_remove("STREAM_FN_CHECKSUM").env_remove("RUST_LOG");
+    let mut function = api.environment(&mut command).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(function.stderr.take().unwrap()).lines();
+    let mut refused = Invocation::new("id-7", event("GET", "/1MiB", json!({})));
+    refused.reply = Reply::Refuse(500);
+    let _answer = api.invoke(refused).await;
+    let line = support::soon(log.next_line()).await.unwrap().unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["span"]["requestId"]), (&json!("ERROR"), &json!("id-7")));
+    assert_eq!(line["message"], "the runtime api did not take the answer");
 }

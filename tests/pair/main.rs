@@ -14,3 +14,7 @@ mod objects;
 mod strangers;
 
 mod scripts;
+
+mod web;
+
+mod node;

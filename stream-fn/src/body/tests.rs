@@ -11,7 +11,7 @@ use std::time::Duration;
 const HEAD: &[u8] = b"{}\0\0\0\0\0\0\0\0";
 
 fn body(stream: ByteStream, promised: Option<u64>) -> (Body, Watch) {
-    Body::new(HEAD.to_vec(), promised, stream, None, "id".to_owned())
+    Body::new(HEAD.to_vec(), promised, stream, None)
 }
 
 fn of(items: Vec<Result<&'static str, &'static str>>) -> ByteStream {
@@ -102,7 +102,7 @@ async fn what_is_not_the_end_has_trailers() {
 async fn the_deadline_ends_a_body_that_does_not() {
     let deadline = Instant::now() + Duration::from_secs(5);
     let endless = of(vec![Ok("one")]).chain(stream::pending()).boxed();
-    let (body, _watch) = Body::new(HEAD.to_vec(), None, endless, Some(deadline), "id".to_owned());
+    let (body, _watch) = Body::new(HEAD.to_vec(), None, endless, Some(deadline));
     let (data, trailers) = frames(body).await;
     assert_eq!(data.concat(), [HEAD, b"one"].concat());
     assert_eq!(trailers.as_deref(), Some("Function.DeadlineExceeded"));

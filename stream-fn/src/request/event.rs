@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,15 @@ pub(super) struct Event {
     pub(super) kind: RequestKind,
     pub(super) method: Method,
     pub(super) object: Option<String>,
+    /// Without the stage, as it came otherwise.
+    pub(super) path: String,
     pub(super) headers: HeaderMap,
-    pub(super) query: HashMap<String, String>,
+    pub(super) cookies: Vec<String>,
+    pub(super) query: BTreeMap<String, String>,
+    /// The query as it came; a 1.0 event does not have it.
+    pub(super) raw_query: Option<String>,
+    /// All values of each parameter; a 2.0 event does not have them.
+    pub(super) multi_query: BTreeMap<String, Vec<String>>,
     /// `None` if the payload itself is the body.
     pub(super) body: Option<Bytes>,
 }
@@ -36,6 +43,8 @@ pub(super) struct Event {
 /// In order, so that of names which differ in case alone the same one counts each time.
 type SingleHeaders = BTreeMap<String, Option<String>>;
 type MultiHeaders = BTreeMap<String, Option<Vec<String>>>;
+type Parameters = BTreeMap<String, Option<String>>;
+type MultiParameters = BTreeMap<String, Option<Vec<String>>>;
 
 /// Both forms of event at once; which one it is shows in what is there.
 #[derive(Deserialize)]
@@ -47,7 +56,10 @@ struct Wire {
     http_method: Option<String>,
     headers: Option<SingleHeaders>,
     multi_value_headers: Option<MultiHeaders>,
-    query_string_parameters: Option<HashMap<String, Option<String>>>,
+    cookies: Option<Vec<String>>,
+    raw_query_string: Option<String>,
+    query_string_parameters: Option<Parameters>,
+    multi_value_query_string_parameters: Option<MultiParameters>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
 }
@@ -69,8 +81,12 @@ pub(super) fn read(payload: &[u8]) -> Event {
         kind: RequestKind::Plain,
         method: Method::GET,
         object: None,
+        path: String::new(),
         headers: HeaderMap::new(),
-        query: HashMap::new(),
+        cookies: Vec::new(),
+        query: BTreeMap::new(),
+        raw_query: None,
+        multi_query: BTreeMap::new(),
         body: None,
     })
 }
@@ -102,15 +118,19 @@ fn http_event(wire: Wire) -> Option<Event> {
         kind,
         method: Method::from_bytes(method.as_bytes()).ok()?,
         object: percent_decode_str(name).decode_utf8().ok().map(|name| name.into_owned()),
+        path,
         headers: headers(wire.headers, wire.multi_value_headers),
-        query: wire
-            .query_string_parameters
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect(),
+        cookies: wire.cookies.unwrap_or_default(),
+        query: there(wire.query_string_parameters),
+        raw_query: wire.raw_query_string,
+        multi_query: there(wire.multi_value_query_string_parameters),
         body: Some(body),
     })
+}
+
+/// Front doors and hands write `null` for what is not there.
+fn there<T>(map: Option<BTreeMap<String, Option<T>>>) -> BTreeMap<String, T> {
+    map.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn after_stage(path: &str, stage: &str) -> Option<String> {

@@ -16,12 +16,14 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
 use tokio::io::AsyncWrite;
 
 /// How much may be written before the receiver takes it: one frame, of the size the sources use.
 const BUFFER_BYTES: usize = READ_BYTES;
 
-/// Where a handler writes its answer. May be moved to another task; dropping it is the end.
+/// Where a handler writes its answer. May be moved to another task, and must be shut down there
+/// (`AsyncWriteExt::shutdown`): see [`Response::writer`](crate::Response::writer).
 pub struct Writer {
     pipe: Arc<Mutex<Pipe>>,
 }
@@ -32,14 +34,37 @@ struct Pipe {
     buffer: BytesMut,
     /// The writer is shut down or gone.
     ended: bool,
-    /// The writer was dropped by a panic.
-    panicked: bool,
+    /// The writer was dropped outside of the future that makes the answer, and not shut down.
+    lost: Option<Lost>,
+    /// The thread on which the future is being polled or dropped.
+    working: Option<ThreadId>,
+    /// The writer waits until the bytes so far are handed on.
+    flushing: bool,
     /// The stream is gone.
     abandoned: bool,
     /// Waits for room.
     writer: Option<Waker>,
     /// Waits for bytes, or for the end.
     reader: Option<Waker>,
+}
+
+/// How a writer went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Dropped,
+    Panicked,
+}
+
+impl Lost {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Panicked => Failure::new("Panic", "the task that wrote the answer panicked"),
+            Self::Dropped => Failure::new(
+                "WriterDropped",
+                "the task that wrote the answer dropped its writer: call shutdown where it is done",
+            ),
+        }
+    }
 }
 
 impl Pipe {
@@ -76,12 +101,19 @@ impl AsyncWrite for Writer {
         Poll::Ready(Ok(taken))
     }
 
-    /// What is written is seen as soon as the future waits for anything: there is nothing to do.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match locked(&self.pipe).abandoned {
-            true => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            false => Poll::Ready(Ok(())),
+    /// Waits until what is written is handed on.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut pipe = locked(&self.pipe);
+        if pipe.abandoned {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if pipe.buffer.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        pipe.flushing = true;
+        pipe.writer = Some(context.waker().clone());
+        pipe.wake_reader();
+        Poll::Pending
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -95,8 +127,12 @@ impl AsyncWrite for Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         let mut pipe = locked(&self.pipe);
-        // On a task of its own a panic would otherwise look like the end.
-        pipe.panicked = std::thread::panicking() && !pipe.ended;
+        // By the future that was given it: then its result says how the answer ends. On a task of its
+        // own an error, a panic and being aborted would otherwise look like the end.
+        let by_the_future = pipe.working == Some(thread::current().id());
+        if !pipe.ended && !by_the_future {
+            pipe.lost = Some(if thread::panicking() { Lost::Panicked } else { Lost::Dropped });
+        }
         pipe.ended = true;
         pipe.wake_reader();
     }
@@ -118,12 +154,42 @@ where
     let pipe = Arc::new(Mutex::new(Pipe::default()));
     let writer = Writer { pipe: Arc::clone(&pipe) };
     let work = async move { write(writer).await.map_err(Into::into) };
-    Written { pipe, work: Work::Running(Box::pin(work)) }
+    Written { pipe, work: Work::Running(Box::pin(work)), pause: false }
 }
 
 struct Written {
     pipe: Arc<Mutex<Pipe>>,
     work: Work,
+    /// The last frame was flushed, so that this waits once: that makes an encoder flush too, even if
+    /// there is more already.
+    pause: bool,
+}
+
+impl Written {
+    /// Gives the future its turn.
+    fn work(&mut self, context: &mut Context<'_>) {
+        let Work::Running(work) = &mut self.work else { return };
+        let _working = Working::begin(&self.pipe);
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            self.work = Work::Ended(result);
+        }
+    }
+}
+
+/// Marks the thread on which the future is at work, until it is dropped: by a panic too.
+struct Working<'a>(&'a Mutex<Pipe>);
+
+impl<'a> Working<'a> {
+    fn begin(pipe: &'a Mutex<Pipe>) -> Self {
+        locked(pipe).working = Some(thread::current().id());
+        Self(pipe)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        locked(self.0).working = None;
+    }
 }
 
 enum Work {
@@ -137,36 +203,41 @@ impl Stream for Written {
     type Item = Result<Bytes, BoxError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if mem::take(&mut self.pause) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // Registered before the work is polled: a writer on another task may write right after.
         locked(&self.pipe).reader = Some(context.waker().clone());
-        if let Work::Running(work) = &mut self.work
-            && let Poll::Ready(result) = work.as_mut().poll(context)
-        {
-            self.work = Work::Ended(result);
-        }
+        self.work(context);
         let mut pipe = locked(&self.pipe);
         if !pipe.buffer.is_empty() {
             let frame = pipe.buffer.split().freeze();
             let writer = pipe.writer.take();
+            let flushed = mem::take(&mut pipe.flushing);
             drop(pipe);
+            self.pause = flushed;
             if let Some(writer) = writer {
                 writer.wake();
             }
             return Poll::Ready(Some(Ok(frame)));
         }
-        let (ended, panicked) = (pipe.ended, pipe.panicked);
+        let (ended, lost) = (pipe.ended, pipe.lost);
         drop(pipe);
         match mem::replace(&mut self.work, Work::Told) {
             Work::Ended(Err(error)) => Poll::Ready(Some(Err(error))),
-            Work::Ended(Ok(())) if panicked => {
-                let words = "the task that wrote the answer panicked";
-                Poll::Ready(Some(Err(Failure::new("Panic", words).into())))
-            }
-            Work::Ended(Ok(())) if ended => Poll::Ready(None),
+            Work::Ended(Ok(())) => match lost {
+                None if ended => Poll::Ready(None),
+                // Its writer lives on in another task.
+                None => {
+                    self.work = Work::Ended(Ok(()));
+                    Poll::Pending
+                }
+                Some(lost) => Poll::Ready(Some(Err(lost.failure().into()))),
+            },
             Work::Told => Poll::Ready(None),
-            // Still at work, or its writer lives on in another task.
-            unfinished => {
-                self.work = unfinished;
+            running @ Work::Running(_) => {
+                self.work = running;
                 Poll::Pending
             }
         }
@@ -223,19 +294,72 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_on_another_task_ends_the_answer_when_it_is_dropped() {
+    async fn a_writer_on_another_task_ends_the_answer_when_it_is_shut_down() {
         let body = stream(|mut writer| async move {
             tokio::spawn(async move {
                 for _ in 0..10 {
                     writer.write_all(&[1; BUFFER_BYTES / 3]).await.unwrap();
                     tokio::task::yield_now().await;
                 }
+                writer.shutdown().await.unwrap();
             });
             io::Result::Ok(())
         });
         let frames: Vec<_> = body.collect().await;
         let length: usize = frames.into_iter().map(|frame| frame.unwrap().len()).sum();
         assert_eq!(length, 10 * (BUFFER_BYTES / 3));
+    }
+
+    /// Aborted, or ended by an error that nobody looks at: on this thread and on another one.
+    #[tokio::test]
+    async fn a_writer_that_another_task_only_drops_is_no_end() {
+        for blocking in [false, true] {
+            let body = stream(move |mut writer| async move {
+                writer.write_all(b"before").await?;
+                let task = match blocking {
+                    true => tokio::task::spawn_blocking(move || drop(writer)),
+                    false => tokio::spawn(async move { drop(writer) }),
+                };
+                task.await.map_err(io::Error::other)
+            });
+            let frames: Vec<_> = body.collect().await;
+            let error = frames.into_iter().find_map(Result::err).expect("it must be told");
+            assert_eq!(Failure::from(error).error_type(), "Function.WriterDropped");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_may_be_dropped_before_its_future_ends() {
+        let body = stream(|mut writer| async move {
+            writer.write_all(b"all").await?;
+            drop(writer);
+            tokio::task::yield_now().await;
+            io::Result::Ok(())
+        });
+        let frames: Vec<_> = body.map(Result::unwrap).collect().await;
+        assert_eq!(frames, ["all"]);
+    }
+
+    #[tokio::test]
+    async fn flush_is_now() {
+        let mut body = std::pin::pin!(stream(|mut writer| async move {
+            for text in ["one", "two"] {
+                writer.write_all(text.as_bytes()).await?;
+                writer.flush().await?;
+            }
+            // Nothing is left to flush.
+            writer.flush().await
+        }));
+        let mut polls = Vec::new();
+        loop {
+            match futures_util::poll!(body.next()) {
+                Poll::Ready(Some(frame)) => polls.push(Some(frame.unwrap())),
+                // Between the two, so that an encoder flushes what it has.
+                Poll::Pending => polls.push(None),
+                Poll::Ready(None) => break,
+            }
+        }
+        assert_eq!(polls, [Some("one".into()), None, Some("two".into()), None]);
     }
 
     #[tokio::test]

@@ -4,7 +4,10 @@ use super::{Directory, Pattern, Source};
 use crate::error::{Error, ErrorKind};
 
 /// What is accepted, for whoever wrote something else.
-const ACCEPTED: &str = "\"directory:PATH\" or \"pattern\"";
+const ACCEPTED: &str = match cfg!(feature = "s3") {
+    true => "\"directory:PATH\", \"pattern\" or \"s3://BUCKET/PREFIX\"",
+    false => "\"directory:PATH\" or \"pattern\"",
+};
 
 /// The same of the checksum.
 const CHECKSUM_ACCEPTED: &str = "\"off\" or \"keep:PATH\"";
@@ -56,8 +59,12 @@ fn read(setting: &str) -> Result<Setting, Error> {
         None if setting == "pattern" => Ok(Setting::Pattern),
         Some(("directory", "")) => refused("the source \"directory:\" names no path"),
         Some(("directory", path)) => Ok(Setting::Directory(Directory::new(path)?)),
+        #[cfg(feature = "s3")]
+        Some(("s3", _)) => refused("a source in S3 is made by S3::from_environment"),
+        #[cfg(not(feature = "s3"))]
         Some(("s3", _)) => refused(format!(
-            "this build of stream-fn cannot read from S3: the source is {ACCEPTED}"
+            "this build of stream-fn cannot read from S3, which takes its feature \"s3\": the source is \
+             {ACCEPTED}"
         )),
         _ if setting.is_empty() => refused(format!("the source is empty, not {ACCEPTED}")),
         _ => refused(format!("the source {setting:?} is not {ACCEPTED}")),

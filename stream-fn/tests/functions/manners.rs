@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::io;
 use std::task::Poll;
-use stream_fn::{BoxError, Failure, Metadata, Object, Request, Response, Version};
+use stream_fn::{BoxError, Event, Failure, Metadata, Object, Request, Response, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -44,6 +44,24 @@ async fn handle(request: Request) -> Result<Response, BoxError> {
             }
             io::Result::Ok(())
         }),
+        "blocking-writer" => Response::blocking_writer(|writer| {
+            use std::io::Write as _;
+            (0..3).try_for_each(|_| writer.write_all(b"row\n"))
+        }),
+        "blocking-writer-error" => Response::blocking_writer(|writer| {
+            std::io::Write::write_all(writer, b"one")?;
+            Err::<(), io::Error>(io::Error::other(Failure::new("Quota", "no more")))
+        }),
+        "lost-writer" => Response::writer(|mut writer| async move {
+            writer.write_all(b"one").await?;
+            tokio::spawn(async move { drop(writer) }).await.map_err(io::Error::other)
+        }),
+        "events" => {
+            let beat = std::time::Duration::from_millis(1);
+            let last = stream::once(async move { pass(&gate).await.map(|()| Event::data("last")) });
+            let first = stream::iter([Ok(Event::data("first").id("1"))]);
+            Response::events_with_heartbeat(first.chain(last), beat)
+        }
         "writer-error" => Response::writer(|mut writer| async move {
             writer.write_all(b"one").await?;
             Err::<(), io::Error>(io::Error::other(Failure::new("Quota", "no more")))
