@@ -93,6 +93,7 @@ impl Asking {
 
     /// Returns when it is time to try again, or `error` if there is no point.
     async fn wait_or_give_up(&self, error: Error, failures: &mut Failures) -> Result<(), Error> {
+        self.progress.failed(&error);
         let (class, now) = (retry::class(error.kind()), Instant::now());
         failures.count(class, now);
         if class == Class::Throttle {
