@@ -14,16 +14,21 @@ mod time_limits;
 mod cost;
 
 mod bench;
+mod check;
 mod continuing;
 mod fetch;
 mod inspect;
+mod manual;
 mod serve;
 mod verify;
 
 mod display;
 mod output;
+mod place;
+mod record;
 mod report;
 mod signals;
+mod verbose;
 
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -32,7 +37,6 @@ use std::time::Duration;
 
 use args::{Command, Parsed};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
 
 /// How long threads have to leave their files as they should be, after a signal say. They need
 /// milliseconds; a disk that hangs must not keep the process for ever.
@@ -46,25 +50,28 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 fn main() -> ExitCode {
-    let command = match args::parse() {
-        Ok(command) => command,
-        Err(Parsed::Printed(code)) => return code,
+    let Parsed { command, verbose } = match args::parse(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
     };
-    // The SDK logs what it returns as well; a failure is told once, unless someone wants more.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = std::env::var("RUST_LOG").ok();
+    verbose::start(verbose, filter.as_deref());
+    let told = verbose > 0 || filter.is_some();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report::failed(&report::Failure::file("cannot start", error)),
     };
     let done = runtime.block_on(async {
         match command {
-            Command::Get(arguments) => fetch::get(arguments).await,
-            Command::Cat(arguments) => fetch::get(arguments.into_get()).await,
-            Command::Resume(arguments) => fetch::resume(arguments).await,
+            Command::Get(arguments) => fetch::get(arguments, told).await,
+            Command::Cat(arguments) => fetch::get(arguments.into_get(), told).await,
+            Command::Resume(arguments) => fetch::resume(arguments, told).await,
             Command::Verify(arguments) => verify::verify(arguments).await,
             Command::Bench(arguments) => bench::bench(arguments).await,
             Command::Inspect(arguments) => inspect::inspect(arguments).await,
+            Command::Check(arguments) => check::check(arguments).await,
+            Command::Completions(arguments) => manual::completions(&arguments),
+            Command::Man(arguments) => manual::man(&arguments),
             Command::Local(arguments) => serve::local(arguments).await,
             Command::Function => serve::function().await,
         }

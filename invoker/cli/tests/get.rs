@@ -282,18 +282,19 @@ fn inspect_tells_what_there_is() {
                 "268435456 bytes (256.00 MiB)",
                 "\"pattern-2-10000000\"",
                 "ranges     yes",
-                "52 segments of 5.00 MiB, 32 at once",
+                "to a file  52 segments of 5.00 MiB, up to 32 at once",
+                "to stdout  128 segments of 2.00 MiB, up to 32 at once",
                 "ends it at 200.00 MiB",
             ][..],
         ),
         (
             "inspect local:source a.csv",
-            &["4 bytes", "text/csv", "modified   ", " GMT", "plan       "],
+            &["4 bytes", "text/csv", "modified   ", " GMT", "to a file  one segment"],
         ),
         ("inspect local: 0", &["0 bytes"]),
         (
             "inspect local: 8MiB --segment-size 1MiB --in-flight 4",
-            &["8 segments of 1.00 MiB, 4 at"],
+            &["to a file  8 segments of 1.00 MiB, up to 4 at"],
         ),
     ] {
         let ran = home.run(line).succeeded();
