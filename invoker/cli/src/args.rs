@@ -99,11 +99,12 @@ pub(crate) enum Command {
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(Man),
     /// The function behind `local:`; its environment says what it serves
-    #[command(name = FUNCTION_COMMAND, hide = true)]
+    #[command(skip)]
     Function,
 }
 
-/// How this program starts itself as the function behind `local:`.
+/// How this program starts itself as the function behind `local:`: for no one to type, and for no
+/// completion or manual to name.
 pub(crate) const FUNCTION_COMMAND: &str = "serve-function";
 
 const EXAMPLES: &str = "\
@@ -139,6 +140,9 @@ pub(crate) struct Parsed {
 
 /// Reads the command line. Without a command to run, help, the version or a mistake was printed.
 pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, ExitCode> {
+    if typed.get(1).is_some_and(|word| word == FUNCTION_COMMAND) {
+        return Ok(Parsed { command: Command::Function, verbose: 0 });
+    }
     let error = match Line::try_parse_from(typed) {
         Ok(Line { command, verbose, .. }) => return Ok(Parsed { command, verbose }),
         Err(error) => error,
@@ -161,9 +165,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, ExitCode> {
 
 /// The names of the commands.
 fn names() -> Vec<String> {
-    let command = Line::command();
-    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
-    shown.map(|command| command.get_name().to_owned()).collect()
+    let line = Line::command();
+    line.get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 
 /// All that can be typed, for those who describe it.

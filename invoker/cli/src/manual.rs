@@ -29,7 +29,7 @@ pub(crate) fn man(arguments: &args::Man) -> Result<(), Failure> {
     let definition = args::definition();
     let command = match &arguments.command {
         None => definition,
-        Some(name) => match definition.find_subcommand(name).filter(|found| !found.is_hide_set()) {
+        Some(name) => match definition.find_subcommand(name) {
             Some(command) => command.clone(),
             None => {
                 let message = format!("there is no command {name:?}: `invoker --help` lists them");
@@ -39,19 +39,32 @@ pub(crate) fn man(arguments: &args::Man) -> Result<(), Failure> {
     };
     let page =
         page(command).map_err(|error| Failure::file("cannot write the manual page", error))?;
-    print(&page)
+    print(ascii(&String::from_utf8_lossy(&page)).as_bytes())
 }
 
-fn page(command: Command) -> std::io::Result<Vec<u8>> {
+/// Other letters by their number, which every roff knows; not every one knows UTF-8.
+fn ascii(page: &str) -> String {
+    let plain = |c: char| match c.is_ascii() {
+        true => c.to_string(),
+        false => format!("\\[u{:04X}]", u32::from(c)),
+    };
+    page.chars().map(plain).collect()
+}
+
+fn page(mut command: Command) -> std::io::Result<Vec<u8>> {
+    let usage = command.render_usage().to_string();
     let examples = command.get_after_long_help().or(command.get_after_help());
     let examples = examples.map(ToString::to_string).unwrap_or_default();
     let whole = command.has_subcommands();
-    // They get a section of their own, line by line.
-    let man = Man::new(command.after_help("").after_long_help(""));
+    // The examples get a section of their own, line by line; and what the usual help leaves out has its
+    // words here.
+    let command = command.after_help("").after_long_help("");
+    let man = Man::new(command.mut_args(|flag| flag.hide_short_help(false)));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    let usage = escaped(usage.trim_start_matches("Usage: "));
+    writeln!(page, ".SH SYNOPSIS\n{usage}")?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if whole {
