@@ -139,7 +139,9 @@ impl Display {
     }
 }
 
-/// All of it fits into 80 columns; what is left of them is the bar's.
+/// All of it fits into 80 columns; what is left of them is the bar's. The last three stay empty: what a
+/// terminal writes there for Ctrl-C would else begin a new line, and the bar would be left on the old
+/// one.
 fn draw(bar: &ProgressBar, now: &Snapshot) {
     if let Some(wanted) = now.wanted_bytes
         && bar.length() != Some(wanted)
@@ -149,7 +151,7 @@ fn draw(bar: &ProgressBar, now: &Snapshot) {
         bar.reset_eta();
         bar.set_style(style(
             "{wide_bar} {percent:>3}% {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} \
-             {eta} left, {msg}",
+             {eta} left, {msg}   ",
         ));
     } else if now.wanted_bytes.is_none() {
         bar.set_style(style("{spinner} {binary_bytes} {binary_bytes_per_sec}, {msg}"));
@@ -224,4 +226,61 @@ pub(crate) fn roughly(duration: Duration) -> String {
         return "less than a second".to_owned();
     }
     HumanDuration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indicatif::{InMemoryTerm, ProgressDrawTarget};
+    use invoker::Progress;
+
+    const GIB: u64 = 1 << 30;
+
+    /// A terminal, and a bar on it.
+    fn bar(columns: u16) -> (InMemoryTerm, ProgressBar) {
+        let terminal = InMemoryTerm::new(5, columns);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        (terminal, ProgressBar::with_draw_target(None, target))
+    }
+
+    /// A busy moment.
+    fn busy() -> Snapshot {
+        let mut now = Progress::default().snapshot();
+        now.elapsed = Duration::from_secs(100);
+        now.wanted_bytes = Some(900 * GIB);
+        now.bytes = 123 * GIB;
+        (now.in_flight, now.retries, now.throttles) = (100, 99, 99);
+        now
+    }
+
+    #[test]
+    fn the_bar_is_one_line_of_80_columns_and_leaves_nothing() {
+        let (terminal, bar) = bar(80);
+        let mut now = busy();
+        for _ in 0..5 {
+            now.bytes += 100 * GIB;
+            draw(&bar, &now);
+            bar.tick();
+            let shown = terminal.contents();
+            assert_eq!(shown.lines().count(), 1, "{shown}");
+            assert!(shown.trim_end().chars().count() <= 77, "{shown:?}");
+            for words in ["% ", "/900.00 GiB", "/s", " left, 100 in flight, 198 repeated"] {
+                assert!(shown.contains(words), "no {words} in {shown}");
+            }
+        }
+        bar.finish_and_clear();
+        assert_eq!(terminal.contents(), "");
+    }
+
+    #[test]
+    fn without_a_size_there_is_a_count() {
+        let (terminal, bar) = bar(80);
+        let mut now = busy();
+        (now.wanted_bytes, now.retries, now.throttles) = (None, 0, 0);
+        draw(&bar, &now);
+        bar.tick();
+        let shown = terminal.contents();
+        assert!(shown.contains("123.00 GiB ") && shown.contains("100 in flight"), "{shown}");
+        assert!(!shown.contains('%') && !shown.contains("left") && !shown.contains("repeated"));
+    }
 }
