@@ -1,6 +1,8 @@
 //! Counters of a download go in; a bar on a terminal, lines of text or lines of JSON come out on
 //! stderr.
 
+mod terminal;
+
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -40,14 +42,14 @@ impl Display {
     /// `lines` says that others write to stderr meanwhile, or that the data goes to the terminal: then
     /// there is no place for a bar.
     pub(crate) fn new(words: &Words, lines: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !lines;
+        let on_terminal = std::io::stderr().is_terminal() && !lines;
         let progress = match words.progress {
             _ if words.quiet => Shown::Nothing,
             ShowProgress::None => Shown::Nothing,
             ShowProgress::Json => Shown::Json { next: Duration::ZERO },
             ShowProgress::Auto if words.json => Shown::Nothing,
-            ShowProgress::Auto | ShowProgress::Bar if terminal => {
-                Shown::Bar(ProgressBar::new_spinner())
+            ShowProgress::Auto | ShowProgress::Bar if on_terminal => {
+                Shown::Bar(ProgressBar::with_draw_target(None, terminal::stderr()))
             }
             ShowProgress::Auto | ShowProgress::Bar | ShowProgress::Plain => {
                 Shown::Lines { next: LINE_EVERY }
@@ -139,9 +141,7 @@ impl Display {
     }
 }
 
-/// All of it fits into 80 columns; what is left of them is the bar's. The last three stay empty: what a
-/// terminal writes there for Ctrl-C would else begin a new line, and the bar would be left on the old
-/// one.
+/// All of it fits into 80 columns; what is left of them is the bar's.
 fn draw(bar: &ProgressBar, now: &Snapshot) {
     if let Some(wanted) = now.wanted_bytes
         && bar.length() != Some(wanted)
@@ -151,7 +151,7 @@ fn draw(bar: &ProgressBar, now: &Snapshot) {
         bar.reset_eta();
         bar.set_style(style(
             "{wide_bar} {percent:>3}% {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} \
-             {eta} left, {msg}   ",
+             {eta} left, {msg}",
         ));
     } else if now.wanted_bytes.is_none() {
         bar.set_style(style("{spinner} {binary_bytes} {binary_bytes_per_sec}, {msg}"));
@@ -231,7 +231,7 @@ pub(crate) fn roughly(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indicatif::{InMemoryTerm, ProgressDrawTarget};
+    use indicatif::{InMemoryTerm, TermLike};
     use invoker::Progress;
 
     const GIB: u64 = 1 << 30;
@@ -239,7 +239,7 @@ mod tests {
     /// A terminal, and a bar on it.
     fn bar(columns: u16) -> (InMemoryTerm, ProgressBar) {
         let terminal = InMemoryTerm::new(5, columns);
-        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let target = terminal::narrower(terminal.clone());
         (terminal, ProgressBar::with_draw_target(None, target))
     }
 
@@ -268,6 +268,8 @@ mod tests {
                 assert!(shown.contains(words), "no {words} in {shown}");
             }
         }
+        // As a terminal does by itself at Ctrl-C.
+        terminal.write_str("^C").unwrap();
         bar.finish_and_clear();
         assert_eq!(terminal.contents(), "");
     }

@@ -28,7 +28,7 @@ pub(crate) async fn get(arguments: Get, told: bool) -> Result<(), Failure> {
     }
     let Get { question, output, no_clobber, restart, bytes, transfer, connection, .. } = arguments;
     let output = place::of(output.as_deref(), question.object.as_deref())?;
-    if no_clobber && output.is_file() {
+    if no_clobber && output.is_file() && matches!(Destination::of(&output), Destination::File(_)) {
         if !transfer.words.quiet {
             say(&format!("{} is there already: nothing is fetched", output.display()));
         }

@@ -14,6 +14,10 @@ pub(crate) fn of(output: Option<&Path>, object: Option<&str>) -> Result<PathBuf,
         };
         return own_name(object);
     };
+    // Stdout, whatever there is of that name.
+    if output == Path::new("-") {
+        return Ok(output.to_owned());
+    }
     if !output.is_dir() {
         if output.to_string_lossy().ends_with(is_separator) {
             let missing = std::io::Error::from(std::io::ErrorKind::NotFound);

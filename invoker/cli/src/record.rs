@@ -86,9 +86,14 @@ pub(crate) fn document(
             "status": "not-verified", "algorithm": null, "reason": "the result is not whole"
         }),
     };
-    let error = outcome
-        .err()
-        .map(|failure| json!({"kind": failure.kind_name(), "message": failure.message()}));
+    let error = outcome.err().map(|failure| {
+        json!({
+            "kind": failure.kind_name(),
+            "message": failure.message(),
+            "hint": failure.hint(),
+            "exit_code": failure.exit_code(),
+        })
+    });
     let resume_command = match outcome {
         Err(Failure::Resumable { command, .. }) => Some(command.as_str()),
         _ => None,

@@ -68,7 +68,7 @@ impl Failure {
     }
 
     /// The one place that says what a failure is for a shell. The table stands in the README.
-    fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         let kind = match self {
             Self::Usage(_) => return USAGE,
             Self::Configuration(_) => return 253,
@@ -144,10 +144,10 @@ impl Failure {
     }
 
     /// What the user can do, where that is not in the message.
-    fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         let error = match self {
             Self::Invoker(error) => error,
-            Self::Resumable { failure, .. } => return failure.hint(),
+            Self::Told(failure) | Self::Resumable { failure, .. } => return failure.hint(),
             Self::MaxTime { .. } => return Some("--max-time allows more"),
             _ => return None,
         };

@@ -3,6 +3,7 @@
 //!
 //! Where a shell is missing the test says so and skips, but fails if `CI` is set: `.ci/run` installs
 //! them.
+#![allow(clippy::unwrap_used)] // clippy sees no test in a function that tests share
 
 mod support;
 

@@ -77,6 +77,7 @@ fn a_failure_is_json_too_and_is_told_once() {
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     let told = documents(&ran);
     assert_eq!((told.len(), &told[0]["resumable"]), (1, &true.into()));
+    assert_eq!(told[0]["error"]["exit_code"], 4);
     let command = told[0]["resume_command"].as_str().unwrap();
     assert!(command.starts_with("invoker resume out "), "{command}");
 }
@@ -224,4 +225,8 @@ fn a_result_keeps_its_name_in_a_folder_and_nothing_is_overwritten() {
     assert_eq!(home.read("into/b.txt"), b"mine");
     home.run("get local:source a/b.txt -o other --no-clobber").succeeded();
     assert_eq!(home.read("other"), b"hello");
+    // Stdout is no file, whatever there is of that name.
+    home.write("-", "mine");
+    let ran = home.run("get local:source a/b.txt -q -o - --no-clobber").succeeded();
+    assert_eq!(ran.stdout, b"hello");
 }

@@ -34,7 +34,7 @@ pub(crate) struct Words {
 pub(crate) enum ShowProgress {
     /// A bar on a terminal, else plain; nothing with --json
     Auto,
-    /// A bar that is drawn ten times a second
+    /// A bar, on a terminal and without -v; else plain
     Bar,
     /// A line every 10 seconds
     Plain,
