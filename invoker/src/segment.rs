@@ -109,7 +109,10 @@ impl Asking {
         match decision {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
-                tracing::debug!(error = %error, ?delay, "an invocation failed and is repeated");
+                let &mut Failures { failed, waited_out, .. } = failures;
+                let request_id = error.request_id();
+                let words = "an invocation failed and is repeated";
+                tracing::debug!(request_id, failed, waited_out, ?delay, error = %error, "{words}");
                 if class != Class::Throttle {
                     self.progress.retried();
                 }
