@@ -253,6 +253,19 @@ impl Download {
         self
     }
 
+    /// The most segments of [`to_file`](Self::to_file) in flight at once, as it is set up now.
+    pub fn file_in_flight(&self) -> usize {
+        let (InFlight::Fixed(most) | InFlight::Growing(most)) = self.settings.in_flight;
+        most
+    }
+
+    /// The most segments of [`in_order`](Self::in_order) in flight at once, as it is set up now: as
+    /// many as fit into the memory.
+    pub fn ordered_in_flight(&self) -> usize {
+        let fit = self.budget.limit() as u64 / self.segment_size_in_order().max(1);
+        self.file_in_flight().min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
+    }
+
     /// Bytes of one segment of [`to_file`](Self::to_file), as it is set up now.
     pub fn file_segment_size(&self) -> u64 {
         self.segment_size_to_file()
@@ -395,8 +408,8 @@ impl Download {
             return u64::MAX;
         }
         let limit = self.budget.limit() as u64;
-        let (InFlight::Fixed(most) | InFlight::Growing(most)) = self.settings.in_flight;
-        let fits = (limit / most as u64).clamp(LEAST_SEGMENT_SIZE, DEFAULT_SEGMENT_SIZE);
+        let fits =
+            (limit / self.file_in_flight() as u64).clamp(LEAST_SEGMENT_SIZE, DEFAULT_SEGMENT_SIZE);
         self.settings.segment_size.unwrap_or(fits).min(limit)
     }
 

@@ -25,14 +25,16 @@ pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
     let target = max_time.prepare(Target::find(&question.function, &connection, true)).await?;
     let download = target.download(&question, payload, timeouts(&limits, max_time))?;
     let download = segments.apply(download);
-    let sizes = (download.file_segment_size(), download.ordered_segment_size());
+    let to_file = Cut { of: download.file_segment_size(), at_once: download.file_in_flight() };
+    let in_order =
+        Cut { of: download.ordered_segment_size(), at_once: download.ordered_in_flight() };
     let progress = download.progress();
     let description = max_time.download(async { Ok(download.inspect().await?) }).await?;
     target.close().await;
     // The one invocation was left at its first byte.
     let asked = progress.snapshot();
     let first_byte = asked.invocation_time.as_secs_f64() / asked.invocations.max(1) as f64;
-    let plans = Plans::of(&description, sizes, segments.most_in_flight() as u64, first_byte);
+    let plans = Plans::of(&description, to_file, in_order, first_byte);
     let text = match json {
         true => format!("{}\n", document(&question, &description, &plans, &tariff)),
         false => words(&question, &description, &plans, &tariff),
@@ -42,6 +44,13 @@ pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::BrokenPipe),
         Err(error) => Err(Failure::file("cannot write stdout", error)),
     }
+}
+
+/// Bytes of a segment, and how many of them at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    of: u64,
+    at_once: usize,
 }
 
 /// The ways in which it could be fetched.
@@ -54,14 +63,12 @@ struct Plans {
 }
 
 impl Plans {
-    /// `sizes` are those of a segment to a file and to stdout.
-    fn of(description: &Description, sizes: (u64, u64), in_flight: u64, first_byte: f64) -> Self {
+    fn of(description: &Description, to_file: Cut, in_order: Cut, first_byte: f64) -> Self {
         let Some(size) = description.size else { return Self::default() };
-        let segments =
-            |of: u64| description.ranges.then(|| Plan::segments(size, of, in_flight, first_byte));
+        let segments = |Cut { of, at_once }| Plan::segments(size, of, at_once as u64, first_byte);
         Self {
-            to_file: segments(sizes.0),
-            to_stdout: segments(sizes.1).filter(|_| sizes.0 != sizes.1),
+            to_file: description.ranges.then(|| segments(to_file)),
+            to_stdout: (description.ranges && in_order != to_file).then(|| segments(in_order)),
             one_stream: Some(Plan::one_stream(size, first_byte)),
         }
     }

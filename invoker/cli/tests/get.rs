@@ -306,3 +306,21 @@ fn inspect_tells_what_there_is() {
     }
     assert_eq!(home.names(), ["source"]);
 }
+
+#[test]
+fn inspect_plans_what_is_done_then() {
+    let home = Home::new();
+    for flags in ["", "--memory-limit 4MiB", "--segment-size 3MiB", "--in-flight 3"] {
+        let ran = home.run(&format!("inspect local: 20MiB --json {flags}")).succeeded();
+        let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!((&told["size_bytes"], &told["ranges"]), (&(20 << 20).into(), &true.into()));
+        let plans = &told["plans"];
+        let to_stdout = if plans["to_stdout"].is_null() { "to_file" } else { "to_stdout" };
+        for (verb, plan) in [("get -o out", "to_file"), ("cat", to_stdout)] {
+            let line = format!("{verb} local: 20MiB -q --report r.json {flags}");
+            home.run(&line).succeeded();
+            let (planned, done) = (&plans[plan]["invocations"], &home.json("r.json")["segments"]);
+            assert_eq!(planned, done, "{line}: {told}");
+        }
+    }
+}

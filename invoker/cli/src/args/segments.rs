@@ -59,11 +59,6 @@ impl Segments {
         };
         download.memory_budget(&budget)
     }
-
-    /// The most segments at once, however many there are at first.
-    pub(crate) fn most_in_flight(&self) -> usize {
-        self.in_flight.unwrap_or(self.max_in_flight)
-    }
 }
 
 fn segment_size(text: &str) -> Result<SegmentSize, String> {
