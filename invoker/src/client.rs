@@ -46,6 +46,21 @@ impl Invoker {
         begun.map(|stream| stream.until(deadline))
     }
 
+    /// Asks the service whether the function may be called as `invocation` says. Nothing is run.
+    ///
+    /// # Errors
+    ///
+    /// The service refused, as it would refuse the call, could not be reached or was silent;
+    /// [`ErrorKind::Inconsistent`](crate::ErrorKind::Inconsistent) if it knows no dry run and has run
+    /// the function.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: there is nothing to lose.
+    pub async fn dry_run(&self, invocation: &Invocation) -> Result<(), Error> {
+        self.deadline().hold(invocation::dry_run(&self.client, invocation, self.timeouts)).await
+    }
+
     /// The deadline of what begins now.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.timeouts.total)

@@ -3,8 +3,6 @@
 
 mod plan;
 
-mod event;
-
 mod discovery;
 
 mod check;
@@ -93,6 +91,7 @@ pub struct Download {
     progress: Progress,
     note: String,
     start_over: bool,
+    log_tail: bool,
 }
 
 /// How much at once, and what it should come to.
@@ -115,7 +114,7 @@ impl Invoker {
     /// Fetches the object called `name` from a function: the payload is an HTTP API 2.0 event,
     /// `GET /name`. The function is a name, or an [`Invocation`] with more settings than that.
     pub fn object(&self, function: impl Into<Invocation>, name: &str) -> Download {
-        self.download(function.into().payload(event::for_object(name)))
+        self.download(function.into().object(name))
     }
 
     /// Fetches the result of `invocation`.
@@ -136,6 +135,7 @@ impl Invoker {
             progress: Progress::new(),
             note: String::new(),
             start_over: false,
+            log_tail: false,
         }
     }
 }
@@ -244,6 +244,36 @@ impl Download {
     pub fn throttle_patience(mut self, patience: Duration) -> Self {
         self.policy.throttle_patience = patience;
         self
+    }
+
+    /// Whether to ask for the end of the function's log; [`Progress::take_log_tails`] has those of plain
+    /// streams and of segments that failed.
+    pub fn log_tail(mut self, wanted: bool) -> Self {
+        self.log_tail = wanted;
+        self
+    }
+
+    /// The most segments of [`to_file`](Self::to_file) in flight at once, as it is set up now.
+    pub fn file_in_flight(&self) -> usize {
+        let (InFlight::Fixed(most) | InFlight::Growing(most)) = self.settings.in_flight;
+        most
+    }
+
+    /// The most segments of [`in_order`](Self::in_order) in flight at once, as it is set up now: as
+    /// many as fit into the memory.
+    pub fn ordered_in_flight(&self) -> usize {
+        let fit = self.budget.limit() as u64 / self.segment_size_in_order().max(1);
+        self.file_in_flight().min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// Bytes of one segment of [`to_file`](Self::to_file), as it is set up now.
+    pub fn file_segment_size(&self) -> u64 {
+        self.segment_size_to_file()
+    }
+
+    /// Bytes of one segment of [`in_order`](Self::in_order), as it is set up now.
+    pub fn ordered_segment_size(&self) -> u64 {
+        self.segment_size_in_order()
     }
 
     /// The counters of this download, to look at while it runs and after it failed.
@@ -378,8 +408,8 @@ impl Download {
             return u64::MAX;
         }
         let limit = self.budget.limit() as u64;
-        let (InFlight::Fixed(most) | InFlight::Growing(most)) = self.settings.in_flight;
-        let fits = (limit / most as u64).clamp(LEAST_SEGMENT_SIZE, DEFAULT_SEGMENT_SIZE);
+        let fits =
+            (limit / self.file_in_flight() as u64).clamp(LEAST_SEGMENT_SIZE, DEFAULT_SEGMENT_SIZE);
         self.settings.segment_size.unwrap_or(fits).min(limit)
     }
 
@@ -389,10 +419,12 @@ impl Download {
             InFlight::Growing(most) => Pace::growing(most),
         };
         pace.begin(Instant::now());
+        let invocation = self.invocation.clone();
+        let invocation = if self.log_tail { invocation.log_tail(true) } else { invocation };
         Arc::new(Asking {
             pace: Mutex::new(pace),
             invoker: self.invoker.clone(),
-            invocation: self.invocation.clone(),
+            invocation,
             compression: self.compression,
             policy: self.policy,
             budgets: Mutex::default(),

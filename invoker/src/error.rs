@@ -8,6 +8,7 @@ use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::operation::invoke_with_response_stream::InvokeWithResponseStreamError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use bytes::Bytes;
 
 /// The longest text of another party (service, function) that goes into a message, in characters.
 const QUOTED_LEN: usize = 1_000;
@@ -50,6 +51,8 @@ struct Inner {
     retry_after: Option<Duration>,
     unfinished: Option<PathBuf>,
     time_limit: Option<TimeLimit>,
+    log_tail: Option<Bytes>,
+    in_body: bool,
     source: Option<BoxError>,
 }
 
@@ -111,6 +114,30 @@ pub enum ErrorKind {
     Stopped,
 }
 
+impl ErrorKind {
+    /// The name of the variant, for logs and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidInput => "InvalidInput",
+            Self::Configuration => "Configuration",
+            Self::Unreachable => "Unreachable",
+            Self::Refused { .. } => "Refused",
+            Self::Throttled { .. } => "Throttled",
+            Self::NotEventStream => "NotEventStream",
+            Self::Function { .. } => "Function",
+            Self::Answer { .. } => "Answer",
+            Self::Truncated => "Truncated",
+            Self::Corrupt => "Corrupt",
+            Self::Inconsistent => "Inconsistent",
+            Self::Changed => "Changed",
+            Self::TimedOut => "TimedOut",
+            Self::LocalFile => "LocalFile",
+            Self::CannotResume => "CannotResume",
+            Self::Stopped => "Stopped",
+        }
+    }
+}
+
 /// Which of the [`Timeouts`](crate::Timeouts) was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -138,6 +165,8 @@ impl Error {
             retry_after: None,
             unfinished: None,
             time_limit: None,
+            log_tail: None,
+            in_body: false,
             source: None,
         };
         Self { inner: Box::new(inner) }
@@ -145,6 +174,16 @@ impl Error {
 
     pub(crate) fn with_time_limit(mut self, limit: TimeLimit) -> Self {
         self.inner.time_limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn with_log_tail(mut self, log_tail: Option<Bytes>) -> Self {
+        self.inner.log_tail = log_tail;
+        self
+    }
+
+    pub(crate) fn in_body(mut self) -> Self {
+        self.inner.in_body = true;
         self
     }
 
@@ -255,6 +294,17 @@ impl Error {
     /// this library's.
     pub fn time_limit(&self) -> Option<TimeLimit> {
         self.inner.time_limit
+    }
+
+    /// Whether a function's error was read from the text that some runtimes write into the body,
+    /// which then ends as a whole one does, and not from the end of the invocation.
+    pub fn is_in_body(&self) -> bool {
+        self.inner.in_body
+    }
+
+    /// The last 4 KB of the log of the function that failed, if they were asked for.
+    pub fn log_tail(&self) -> Option<&Bytes> {
+        self.inner.log_tail.as_ref()
     }
 
     /// How long the service asked to wait before the next try, where it did.

@@ -1,6 +1,8 @@
 //! One call of a function goes out through the SDK; payload bytes come in, and an end that is
 //! certain.
 
+mod event;
+
 mod call;
 
 mod events;
@@ -9,6 +11,7 @@ mod ending;
 mod error_answer;
 mod silence;
 mod timeouts;
+mod trace;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 
-pub(crate) use call::{Begun, SdkRetries, call};
+pub(crate) use call::{Begun, SdkRetries, call, dry_run};
 pub(crate) use ending::function_error;
 pub(crate) use events::Events;
 pub use timeouts::Timeouts;
@@ -74,6 +77,11 @@ impl Invocation {
     pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
         self.payload = payload.into();
         self
+    }
+
+    /// Asks for the object called `name`: the payload is an HTTP API 2.0 event, `GET /name`.
+    pub fn object(self, name: &str) -> Self {
+        self.payload(event::for_object(name))
     }
 
     /// One entry of `custom` in the client context, beside the payload; the function sees it as

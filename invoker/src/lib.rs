@@ -50,4 +50,4 @@ pub use head::Head;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;
-pub use progress::{Progress, Snapshot};
+pub use progress::{LogTail, Progress, Snapshot};

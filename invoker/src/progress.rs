@@ -1,16 +1,22 @@
 //! What happens in a download is counted here while it happens, and can be looked at from outside.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::description::Description;
+use crate::error::Error;
 use crate::meter::Meter;
 
 /// Stands for "not known yet" in a counter.
 const UNKNOWN: u64 = u64::MAX;
+
+/// The ends of logs that are kept for who takes them: the latest. Each has 4 KB.
+const LOG_TAILS_KEPT: usize = 16;
 
 /// The counters of one download; clones look at the same ones.
 #[derive(Clone, Debug)]
@@ -38,6 +44,27 @@ struct Counters {
     throttles: AtomicU64,
     meter: Meter,
     description: OnceLock<Description>,
+    log_tails: Mutex<VecDeque<LogTail>>,
+}
+
+/// The end of the log of one invocation.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogTail {
+    /// The service's id of the invocation.
+    pub request_id: Option<String>,
+    /// The last 4 KB that the function wrote, and what the service says of the invocation.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for LogTail {
+    /// Without the function's words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogTail")
+            .field("request_id", &self.request_id)
+            .field("len", &self.bytes.len())
+            .finish()
+    }
 }
 
 /// The counters of a download at one moment.
@@ -114,6 +141,7 @@ impl Progress {
             throttles: zero(),
             meter: Meter::default(),
             description: OnceLock::new(),
+            log_tails: Mutex::default(),
         };
         Self { counters: Arc::new(counters) }
     }
@@ -148,6 +176,28 @@ impl Progress {
     /// What the first answer told of the result, once there is one.
     pub fn description(&self) -> Option<&Description> {
         self.counters.description.get()
+    }
+
+    /// The ends of the function's logs that came since this was last called, if
+    /// [they were asked for](crate::Download::log_tail): those of plain streams and of segments that
+    /// failed, the latest 16.
+    pub fn take_log_tails(&self) -> Vec<LogTail> {
+        let mut log_tails = self.counters.log_tails.lock().unwrap_or_else(PoisonError::into_inner);
+        log_tails.drain(..).collect()
+    }
+
+    pub(crate) fn log_tail(&self, request_id: Option<&str>, bytes: Option<&Bytes>) {
+        let Some(bytes) = bytes else { return };
+        let log_tail = LogTail { request_id: request_id.map(str::to_owned), bytes: bytes.clone() };
+        let mut log_tails = self.counters.log_tails.lock().unwrap_or_else(PoisonError::into_inner);
+        if log_tails.len() == LOG_TAILS_KEPT {
+            log_tails.pop_front();
+        }
+        log_tails.push_back(log_tail);
+    }
+
+    pub(crate) fn failed(&self, error: &Error) {
+        self.log_tail(error.request_id(), error.log_tail());
     }
 
     pub(crate) fn meter(&self) -> &Meter {

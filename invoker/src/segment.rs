@@ -93,6 +93,7 @@ impl Asking {
 
     /// Returns when it is time to try again, or `error` if there is no point.
     async fn wait_or_give_up(&self, error: Error, failures: &mut Failures) -> Result<(), Error> {
+        self.progress.failed(&error);
         let (class, now) = (retry::class(error.kind()), Instant::now());
         failures.count(class, now);
         if class == Class::Throttle {
@@ -108,7 +109,10 @@ impl Asking {
         match decision {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
-                tracing::debug!(error = %error, ?delay, "an invocation failed and is repeated");
+                let &mut Failures { failed, waited_out, .. } = failures;
+                let request_id = error.request_id();
+                let words = "an invocation failed and is repeated";
+                tracing::debug!(request_id, failed, waited_out, ?delay, error = %error, "{words}");
                 if class != Class::Throttle {
                     self.progress.retried();
                 }

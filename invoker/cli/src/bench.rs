@@ -16,9 +16,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use invoker::{Download, MemoryBudget};
-
-use crate::args::{Bench, SegmentSize};
+use crate::args::Bench;
 use crate::cost::Tariff;
 use crate::question::payload;
 use crate::report::{Failure, say};
@@ -63,8 +61,8 @@ async fn measure(
 ) -> Result<Measured, Failure> {
     let Bench { question, limits, runs, time, quiet, .. } = arguments;
     let download = || {
-        let download = target.download(question, payload.clone(), timeouts(limits, max_time));
-        configure(download, arguments)
+        let download = target.download(question, payload.clone(), timeouts(limits, max_time))?;
+        Ok::<_, Failure>(arguments.segments.apply(download))
     };
     let announce = |what: &str, run: usize| {
         if !quiet {
@@ -75,30 +73,14 @@ async fn measure(
     for run in 1..=*runs {
         if !arguments.no_single {
             announce("one stream", run);
-            measured.one_stream.push(measure::one_stream(download(), *time).await?);
+            measured.one_stream.push(measure::one_stream(download()?, *time).await?);
         }
         if !arguments.no_segments {
             announce("segments", run);
-            measured.segments.push(measure::segments(download(), *time).await?);
+            measured.segments.push(measure::segments(download()?, *time).await?);
         }
     }
     Ok(measured)
-}
-
-fn configure(download: Download, arguments: &Bench) -> Download {
-    let download = match arguments.segment_size {
-        SegmentSize::Auto => download,
-        SegmentSize::Bytes(bytes) => download.segment_size(bytes),
-    };
-    let budget = match arguments.memory_limit {
-        Some(bytes) => MemoryBudget::of(usize::try_from(bytes).unwrap_or(usize::MAX)),
-        None => MemoryBudget::of_this_process(),
-    };
-    let download = match arguments.in_flight {
-        Some(segments) => download.in_flight(segments),
-        None => download.max_in_flight(arguments.max_in_flight),
-    };
-    download.memory_budget(&budget)
 }
 
 /// Where the results go, opened before anything is called: a file that cannot be written must not be

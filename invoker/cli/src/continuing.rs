@@ -7,7 +7,7 @@ use std::path::Path;
 use invoker::{Checksum, DEFAULT_IN_FLIGHT, Unfinished};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Connection, Question, SegmentSize, Transfer};
+use crate::args::{Connection, Question, SegmentSize, Segments, Transfer};
 use crate::report::Failure;
 use crate::target::LOCAL;
 
@@ -61,10 +61,11 @@ pub(crate) fn command(
         }
     };
     flag("--checksum", checksum.map(ToString::to_string));
-    flag("--in-flight", transfer.in_flight.map(|segments| segments.to_string()));
-    let most = Some(transfer.max_in_flight).filter(|&most| most != DEFAULT_IN_FLIGHT);
+    let Segments { max_in_flight, in_flight, segment_size, .. } = &transfer.segments;
+    flag("--in-flight", in_flight.map(|segments| segments.to_string()));
+    let most = Some(max_in_flight).filter(|&&most| most != DEFAULT_IN_FLIGHT);
     flag("--max-in-flight", most.map(|segments| segments.to_string()));
-    if let SegmentSize::Bytes(bytes) = transfer.segment_size {
+    if let SegmentSize::Bytes(bytes) = segment_size {
         flag("--segment-size", Some(bytes.to_string()));
     }
     let Connection { endpoint_url, region, profile } = connection;

@@ -1,64 +1,83 @@
-//! Counters of a download go in; a bar on a terminal, or plain lines, come out on stderr.
+//! Counters of a download go in; a bar on a terminal, lines of text or lines of JSON come out on
+//! stderr.
+
+mod terminal;
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanDuration, ProgressBar, ProgressStyle};
-use invoker::{Integrity, Report, Snapshot};
+use invoker::{Integrity, LogTail, Report, Snapshot};
+use serde_json::json;
 
+use crate::args::{ShowProgress, Words};
 use crate::report::say;
 
 /// How often the bar is drawn.
 pub(crate) const REDRAW: Duration = Duration::from_millis(100);
 
-/// How often a line is written where there is no terminal: a log should not fill with it.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often a line of text is written: a log should not fill with it, and a short transfer needs none.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows how a download goes.
-pub(crate) enum Display {
+/// How often a line of JSON is written, for programs.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+
+/// Shows how a download goes, and how it ended.
+pub(crate) struct Display {
+    progress: Shown,
+    /// Whether the end is told in words.
+    last_line: bool,
+    /// Whether all that is told is JSON.
+    json: bool,
+}
+
+enum Shown {
     Bar(ProgressBar),
     Lines { next: Duration },
-    Quiet,
+    Json { next: Duration },
+    Nothing,
 }
 
 impl Display {
-    /// A bar if stderr is a terminal and the data goes elsewhere.
-    pub(crate) fn new(quiet: bool, data_on_terminal: bool) -> Self {
-        if quiet {
-            Self::Quiet
-        } else if std::io::stderr().is_terminal() && !data_on_terminal {
-            Self::Bar(ProgressBar::new_spinner())
-        } else {
-            Self::Lines { next: LINE_EVERY }
-        }
+    /// `lines` says that others write to stderr meanwhile, or that the data goes to the terminal: then
+    /// there is no place for a bar.
+    pub(crate) fn new(words: &Words, lines: bool) -> Self {
+        let on_terminal = std::io::stderr().is_terminal() && !lines;
+        let progress = match words.progress {
+            _ if words.quiet => Shown::Nothing,
+            ShowProgress::None => Shown::Nothing,
+            ShowProgress::Json => Shown::Json { next: Duration::ZERO },
+            ShowProgress::Auto if words.json => Shown::Nothing,
+            ShowProgress::Auto | ShowProgress::Bar if on_terminal => {
+                Shown::Bar(ProgressBar::with_draw_target(None, terminal::stderr()))
+            }
+            ShowProgress::Auto | ShowProgress::Bar | ShowProgress::Plain => {
+                Shown::Lines { next: LINE_EVERY }
+            }
+        };
+        let json = words.json || words.progress == ShowProgress::Json;
+        Self { progress, last_line: !words.quiet && !json, json }
     }
 
     pub(crate) fn show(&mut self, now: &Snapshot) {
-        match self {
-            Self::Bar(bar) => {
-                if let Some(wanted) = now.wanted_bytes
-                    && bar.length() != Some(wanted)
-                {
-                    bar.set_length(wanted);
-                    bar.set_position(now.resumed_bytes);
-                    bar.reset_eta();
-                    bar.set_style(style(
-                        "{bar:30} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  \
-                         {binary_bytes_per_sec}  {eta} left{msg}",
-                    ));
-                } else if now.wanted_bytes.is_none() {
-                    bar.set_style(style("{spinner} {binary_bytes}  {binary_bytes_per_sec}{msg}"));
-                }
-                bar.set_position(now.bytes + now.resumed_bytes);
-                bar.set_message(remarks(now));
-            }
-            Self::Lines { next } if now.elapsed >= *next => {
+        match &mut self.progress {
+            Shown::Bar(bar) => draw(bar, now),
+            Shown::Lines { next } if now.elapsed >= *next => {
                 *next = now.elapsed + LINE_EVERY;
                 let bytes = BinaryBytes(now.bytes + now.resumed_bytes);
                 let wanted = now.wanted_bytes.map(|n| format!(" of {}", BinaryBytes(n)));
-                let wanted = wanted.unwrap_or_default();
                 let seconds = now.elapsed.as_secs();
-                say(&format!("{bytes}{wanted} after {seconds} s{}", remarks(now)));
+                say(&format!(
+                    "{bytes}{} after {seconds} s, {}/s, {} in flight{}",
+                    wanted.unwrap_or_default(),
+                    BinaryBytes(rate(now) as u64),
+                    now.in_flight,
+                    remarks(now)
+                ));
+            }
+            Shown::Json { next } if now.elapsed >= *next => {
+                *next = now.elapsed + JSON_EVERY;
+                say(&line(now).to_string());
             }
             _ => {}
         }
@@ -66,20 +85,44 @@ impl Display {
 
     /// Leaves the terminal as it was.
     pub(crate) fn clear(&self) {
-        if let Self::Bar(bar) = self {
+        if let Shown::Bar(bar) = &self.progress {
             bar.finish_and_clear();
+        }
+    }
+
+    /// The end of a function's log, between what else is shown.
+    pub(crate) fn log_tail(&self, tail: &LogTail) {
+        let text = String::from_utf8_lossy(&tail.bytes);
+        let say_it = || match self.json {
+            true => {
+                let id = tail.request_id.as_deref();
+                say(&json!({"event": "log", "request_id": id, "text": text}).to_string());
+            }
+            false => {
+                let id = tail.request_id.as_deref().unwrap_or("without an id");
+                say(&format!("the end of the function's log, request {id}:"));
+                for line in text.lines() {
+                    // A terminal is not the function's to control.
+                    let plain = |c: char| if c.is_control() && c != '\t' { ' ' } else { c };
+                    say(&format!("  {}", line.chars().map(plain).collect::<String>()));
+                }
+            }
+        };
+        match &self.progress {
+            Shown::Bar(bar) => bar.suspend(say_it),
+            _ => say_it(),
         }
     }
 
     /// The last line of a whole result.
     pub(crate) fn finish(&self, what: &str, report: &Report) {
         self.clear();
-        if matches!(self, Self::Quiet) {
+        if !self.last_line {
             return;
         }
         let now = &report.snapshot;
         let seconds = now.elapsed.as_secs_f64();
-        let rate = BinaryBytes((now.bytes as f64 / seconds.max(1e-9)) as u64);
+        let rate = BinaryBytes(rate(now) as u64);
         let how = match now.segments {
             0 | 1 => "one stream".to_owned(),
             n => format!("{n} segments, {} at once", now.in_flight_max),
@@ -96,6 +139,54 @@ impl Display {
             remarks(now)
         ));
     }
+}
+
+/// All of it fits into 80 columns; what is left of them is the bar's.
+fn draw(bar: &ProgressBar, now: &Snapshot) {
+    if let Some(wanted) = now.wanted_bytes
+        && bar.length() != Some(wanted)
+    {
+        bar.set_length(wanted);
+        bar.set_position(now.resumed_bytes);
+        bar.reset_eta();
+        bar.set_style(style(
+            "{wide_bar} {percent:>3}% {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} \
+             {eta} left, {msg}",
+        ));
+    } else if now.wanted_bytes.is_none() {
+        bar.set_style(style("{spinner} {binary_bytes} {binary_bytes_per_sec}, {msg}"));
+    }
+    bar.set_position(now.bytes + now.resumed_bytes);
+    let repeated = match now.retries + now.throttles {
+        0 => String::new(),
+        n => format!(", {n} repeated"),
+    };
+    bar.set_message(format!("{} in flight{repeated}", now.in_flight));
+}
+
+/// The counters for a program.
+fn line(now: &Snapshot) -> serde_json::Value {
+    let there = now.bytes + now.resumed_bytes;
+    let left = now.wanted_bytes.map(|wanted| wanted.saturating_sub(there) as f64);
+    let seconds = left.map(|left| left / rate(now)).filter(|seconds| seconds.is_finite());
+    json!({
+        "event": "progress",
+        "elapsed_ms": now.elapsed.as_secs_f64() * 1e3,
+        "bytes": there,
+        "wanted_bytes": now.wanted_bytes,
+        "bytes_per_second": rate(now),
+        "left_ms": seconds.map(|seconds| seconds * 1e3),
+        "in_flight": now.in_flight,
+        "segments": now.segments,
+        "retries": now.retries,
+        "throttles": now.throttles,
+        "hedges": now.hedges,
+    })
+}
+
+/// Bytes per second since the beginning.
+fn rate(now: &Snapshot) -> f64 {
+    now.bytes as f64 / now.elapsed.as_secs_f64().max(1e-9)
 }
 
 /// How it came, if it did not come as it is now.
@@ -135,4 +226,63 @@ pub(crate) fn roughly(duration: Duration) -> String {
         return "less than a second".to_owned();
     }
     HumanDuration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indicatif::{InMemoryTerm, TermLike};
+    use invoker::Progress;
+
+    const GIB: u64 = 1 << 30;
+
+    /// A terminal, and a bar on it.
+    fn bar(columns: u16) -> (InMemoryTerm, ProgressBar) {
+        let terminal = InMemoryTerm::new(5, columns);
+        let target = terminal::narrower(terminal.clone());
+        (terminal, ProgressBar::with_draw_target(None, target))
+    }
+
+    /// A busy moment.
+    fn busy() -> Snapshot {
+        let mut now = Progress::default().snapshot();
+        now.elapsed = Duration::from_secs(100);
+        now.wanted_bytes = Some(900 * GIB);
+        now.bytes = 123 * GIB;
+        (now.in_flight, now.retries, now.throttles) = (100, 99, 99);
+        now
+    }
+
+    #[test]
+    fn the_bar_is_one_line_of_80_columns_and_leaves_nothing() {
+        let (terminal, bar) = bar(80);
+        let mut now = busy();
+        for _ in 0..5 {
+            now.bytes += 100 * GIB;
+            draw(&bar, &now);
+            bar.tick();
+            let shown = terminal.contents();
+            assert_eq!(shown.lines().count(), 1, "{shown}");
+            assert!(shown.trim_end().chars().count() <= 77, "{shown:?}");
+            for words in ["% ", "/900.00 GiB", "/s", " left, 100 in flight, 198 repeated"] {
+                assert!(shown.contains(words), "no {words} in {shown}");
+            }
+        }
+        // As a terminal does by itself at Ctrl-C.
+        terminal.write_str("^C").unwrap();
+        bar.finish_and_clear();
+        assert_eq!(terminal.contents(), "");
+    }
+
+    #[test]
+    fn without_a_size_there_is_a_count() {
+        let (terminal, bar) = bar(80);
+        let mut now = busy();
+        (now.wanted_bytes, now.retries, now.throttles) = (None, 0, 0);
+        draw(&bar, &now);
+        bar.tick();
+        let shown = terminal.contents();
+        assert!(shown.contains("123.00 GiB ") && shown.contains("100 in flight"), "{shown}");
+        assert!(!shown.contains('%') && !shown.contains("left") && !shown.contains("repeated"));
+    }
 }

@@ -2,43 +2,50 @@
 //! failure comes out.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::OnceLock;
 
 use futures_util::stream;
-use invoker::{
-    Download, Error, ErrorKind, MemoryBudget, OrderedBytes, Progress, Report, Unfinished,
-};
+use invoker::{Download, Error, ErrorKind, OrderedBytes, Progress, Report, Unfinished};
 
-use crate::args::{Get, Resume, SegmentSize, Transfer};
+use crate::args::{Get, Resume, ShowProgress, Transfer};
 use crate::batches::{self, Batch, Then};
 use crate::continuing::{self, Note};
 use crate::cost::Tariff;
 use crate::display::{Display, REDRAW};
 use crate::output::{Destination, Sink};
+use crate::place;
 use crate::question::payload;
-use crate::report::{self, Failure, ReportFile};
+use crate::record::{self, ReportFile};
+use crate::report::{Failure, say};
 use crate::signals;
 use crate::target::Target;
 use crate::time_limits::{MaxTime, timeouts};
 
-/// Fetches one result, and reports on it if that is asked for.
-pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
-    let Get { question, output, restart, bytes, transfer, connection } = arguments;
-    let output = match output {
-        Some(output) => output,
-        None => own_name(question.object.as_deref())?,
-    };
+/// Fetches one result, and reports on it if that is asked for. `told` says that others write to
+/// stderr meanwhile.
+pub(crate) async fn get(arguments: Get, told: bool) -> Result<(), Failure> {
+    if arguments.dry_run {
+        return dry_run(arguments).await;
+    }
+    let Get { question, output, no_clobber, restart, bytes, transfer, connection, .. } = arguments;
+    let output = place::of(output.as_deref(), question.object.as_deref())?;
+    if no_clobber && output.is_file() && matches!(Destination::of(&output), Destination::File(_)) {
+        if !transfer.words.quiet {
+            say(&format!("{} is there already: nothing is fetched", output.display()));
+        }
+        return Ok(());
+    }
     let note = Note::of(&question);
     let progress = OnceLock::new();
     let work = async {
         let payload = payload(&question)?;
         let max_time = MaxTime::of(&transfer.limits);
-        let target = Target::find(&question.function, &connection, transfer.quiet);
+        let target = Target::find(&question.function, &connection, transfer.words.quiet);
         let target = max_time.prepare(target).await?;
         let mut download = target
-            .download(&question, payload, timeouts(&transfer.limits, max_time))
+            .download(&question, payload, timeouts(&transfer.limits, max_time))?
             .wanted(bytes.range.clone().unwrap_or_default())
             .note(note.text()?)
             .start_over(restart);
@@ -47,21 +54,43 @@ pub(crate) async fn get(arguments: Get) -> Result<(), Failure> {
         }
         let what = question.object.as_deref().unwrap_or(&question.function);
         let command = continuing::command(&output, bytes.checksum.as_ref(), &transfer, &connection);
-        let task = Task { download, output: &output, what, transfer: &transfer, command };
+        let task = Task { download, output: &output, what, transfer: &transfer, command, told };
         fetch(task, target, max_time, &progress).await
     };
     reported(&note, &output, &transfer, &progress, work).await
 }
 
-/// Continues a download that was begun.
-pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
+/// Asks the service whether it would let the function be called.
+async fn dry_run(arguments: Get) -> Result<(), Failure> {
+    let Get { question, transfer, connection, .. } = arguments;
+    let payload = payload(&question)?;
+    let max_time = MaxTime::of(&transfer.limits);
+    let target = Target::find(&question.function, &connection, transfer.words.quiet);
+    let target = max_time.prepare(target).await?;
+    let invocation = target.invocation(&question, payload)?;
+    let invoker = target.invoker(timeouts(&transfer.limits, max_time));
+    max_time.download(async { Ok(invoker.dry_run(&invocation).await?) }).await?;
+    target.close().await;
+    if !transfer.words.quiet {
+        let qualifier = question.qualifier.as_deref().map(|name| format!(" ({name})"));
+        say(&format!(
+            "{}{} is there, and these credentials may call it; nothing was run",
+            question.function,
+            qualifier.unwrap_or_default()
+        ));
+    }
+    Ok(())
+}
+
+/// Continues a download that was begun. `told` is as for [`get`].
+pub(crate) async fn resume(arguments: Resume, told: bool) -> Result<(), Failure> {
     let Resume { file, checksum, transfer, connection } = arguments;
     let unfinished = Unfinished::open(&file).await?;
     let note = Note::read(&unfinished, &file)?;
     let progress = OnceLock::new();
     let work = async {
         let max_time = MaxTime::of(&transfer.limits);
-        let target = Target::find(&note.function, &connection, transfer.quiet);
+        let target = Target::find(&note.function, &connection, transfer.words.quiet);
         let target = max_time.prepare(target).await?;
         let timeouts = timeouts(&transfer.limits, max_time);
         let mut download = target.invoker(timeouts).resume(&unfinished);
@@ -70,7 +99,7 @@ pub(crate) async fn resume(arguments: Resume) -> Result<(), Failure> {
         }
         let what = note.object.as_deref().unwrap_or(&note.function);
         let command = continuing::command(&file, checksum.as_ref(), &transfer, &connection);
-        let task = Task { download, output: &file, what, transfer: &transfer, command };
+        let task = Task { download, output: &file, what, transfer: &transfer, command, told };
         fetch(task, target, max_time, &progress).await
     };
     reported(&note, &file, &transfer, &progress, work).await
@@ -85,20 +114,29 @@ async fn reported(
     work: impl Future<Output = Result<Report, Failure>>,
 ) -> Result<(), Failure> {
     let tariff = Tariff::of(&transfer.pricing)?;
-    let report = match &transfer.report {
+    let report = match &transfer.words.report {
         Some(path) => Some(ReportFile::create(path, output)?),
         None => None,
     };
     let outcome = work.await;
-    if let Some(report) = report {
-        let outcome = outcome.as_ref();
+    let progress = progress.get_or_init(Progress::default);
+    let document = || {
         let (function, object) = (&note.function, note.object.as_deref());
-        let progress = progress.get_or_init(Progress::default);
-        let written = report::write(report, function, object, progress, &tariff, outcome);
+        record::document(function, object, progress, &tariff, outcome.as_ref())
+    };
+    if let Some(report) = report {
+        let written = report.write(&document());
         // What was wrong with the download counts for more.
         if outcome.is_ok() {
             written?;
         }
+    }
+    let json = transfer.words.json || transfer.words.progress == ShowProgress::Json;
+    if json && !matches!(outcome, Err(Failure::BrokenPipe)) {
+        let mut document = document();
+        document["event"] = "result".into();
+        say(&document.to_string());
+        return outcome.map(drop).map_err(|failure| Failure::Told(Box::new(failure)));
     }
     outcome.map(drop)
 }
@@ -112,6 +150,8 @@ struct Task<'a> {
     transfer: &'a Transfer,
     /// What continues it.
     command: String,
+    /// Whether others write to stderr meanwhile.
+    told: bool,
 }
 
 async fn fetch(
@@ -120,17 +160,18 @@ async fn fetch(
     max_time: MaxTime,
     progress: &OnceLock<Progress>,
 ) -> Result<Report, Failure> {
-    let Task { download, output, what, transfer, command } = task;
+    let Task { download, output, what, transfer, command, told } = task;
     let destination = Destination::of(output);
-    let download = configure(download, transfer);
+    let download = transfer.apply(download);
     let progress = progress.get_or_init(|| download.progress());
 
     let data_on_terminal = matches!(&destination, Destination::Sink { path: None, .. })
         && std::io::stdout().is_terminal();
-    let mut display = Display::new(transfer.quiet, data_on_terminal);
+    let mut display = Display::new(&transfer.words, told || data_on_terminal);
     let delivered = deliver(download, destination, command, max_time);
     let outcome = watched(delivered, progress, &mut display).await;
     display.clear();
+    tell_log_tails(progress, &display);
     let report = outcome?;
     display.finish(what, &report);
     target.close().await;
@@ -148,8 +189,17 @@ async fn watched(
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = redraw.tick() => display.show(&progress.snapshot()),
+            _ = redraw.tick() => {
+                display.show(&progress.snapshot());
+                tell_log_tails(progress, display);
+            }
         }
+    }
+}
+
+fn tell_log_tails(progress: &Progress, display: &Display) {
+    for tail in progress.take_log_tails() {
+        display.log_tail(&tail);
     }
 }
 
@@ -230,40 +280,3 @@ async fn write(bytes: &mut OrderedBytes, sink: &mut Sink) -> Result<Option<Error
     }
 }
 
-fn configure(download: Download, transfer: &Transfer) -> Download {
-    let download = match transfer.segment_size {
-        SegmentSize::Auto => download,
-        SegmentSize::Bytes(bytes) => download.segment_size(bytes),
-    };
-    let budget = match transfer.memory_limit {
-        Some(bytes) => MemoryBudget::of(usize::try_from(bytes).unwrap_or(usize::MAX)),
-        None => MemoryBudget::of_this_process(),
-    };
-    let download = match transfer.in_flight {
-        Some(segments) => download.in_flight(segments),
-        None => download.max_in_flight(transfer.max_in_flight),
-    };
-    download
-        .segments(!transfer.no_segments)
-        .compression(!transfer.no_compression)
-        .memory_budget(&budget)
-        .retries(transfer.retries)
-        .throttle_patience(transfer.throttle_patience)
-}
-
-/// Without `-o`, the last part of the object's name, which must be a plain file name: the name of
-/// an object may come from anywhere, and must not choose a folder.
-fn own_name(object: Option<&str>) -> Result<PathBuf, Failure> {
-    let Some(object) = object else {
-        return Err(Failure::Usage(
-            "say where the result goes: -o FILE, or -o - for stdout".into(),
-        ));
-    };
-    let name = object.rsplit('/').next().unwrap_or_default();
-    let plain = Path::new(name).file_name().is_some_and(|file| file == name);
-    if !plain || name.contains(['\\', '\0']) {
-        let message = format!("{object:?} is not a name for a file: say where it goes with -o");
-        return Err(Failure::Usage(message));
-    }
-    Ok(PathBuf::from(name))
-}

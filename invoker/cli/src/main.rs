@@ -14,17 +14,22 @@ mod time_limits;
 mod cost;
 
 mod bench;
+mod check;
 mod continuing;
 mod fetch;
 mod inspect;
+mod manual;
 mod serve;
 mod verify;
 
 mod batches;
 mod display;
 mod output;
+mod place;
+mod record;
 mod report;
 mod signals;
+mod verbose;
 
 use std::num::NonZero;
 use std::pin::Pin;
@@ -34,7 +39,6 @@ use std::time::Duration;
 
 use args::{Command, Parsed};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
 
 /// How long threads have to leave their files as they should be, after a signal say. They need
 /// milliseconds; a disk that hangs must not keep the process for ever.
@@ -56,24 +60,27 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 fn main() -> ExitCode {
-    let command = match args::parse() {
-        Ok(command) => command,
-        Err(Parsed::Printed(code)) => return code,
+    let Parsed { command, verbose } = match args::parse(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
     };
-    // The SDK logs what it returns as well; a failure is told once, unless someone wants more.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = std::env::var("RUST_LOG").ok();
+    verbose::start(verbose, filter.as_deref());
+    let told = verbose > 0 || filter.is_some();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report::failed(&report::Failure::file("cannot start", error)),
     };
     let work: Pin<Box<dyn Future<Output = Result<(), report::Failure>> + Send>> = match command {
-        Command::Get(arguments) => Box::pin(fetch::get(arguments)),
-        Command::Cat(arguments) => Box::pin(fetch::get(arguments.into_get())),
-        Command::Resume(arguments) => Box::pin(fetch::resume(arguments)),
+        Command::Get(arguments) => Box::pin(fetch::get(arguments, told)),
+        Command::Cat(arguments) => Box::pin(fetch::get(arguments.into_get(), told)),
+        Command::Resume(arguments) => Box::pin(fetch::resume(arguments, told)),
         Command::Verify(arguments) => Box::pin(verify::verify(arguments)),
         Command::Bench(arguments) => Box::pin(bench::bench(arguments)),
         Command::Inspect(arguments) => Box::pin(inspect::inspect(arguments)),
+        Command::Check(arguments) => Box::pin(check::check(arguments)),
+        Command::Completions(arguments) => return ended(manual::completions(&arguments)),
+        Command::Man(arguments) => return ended(manual::man(&arguments)),
         Command::Local(arguments) => Box::pin(serve::local(arguments)),
         Command::Function => return ended(runtime.block_on(serve::function())),
     };

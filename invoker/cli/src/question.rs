@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use invoker::Invocation;
+use serde_json::Value;
 
 use crate::args::Question;
 use crate::report::Failure;
@@ -10,8 +11,12 @@ use crate::report::Failure;
 /// The event for the function, if one was given; checked, because the service's answer to a
 /// malformed one does not say where.
 pub(crate) fn payload(question: &Question) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(argument) = &question.payload else { return Ok(None) };
-    let (place, json) = match (argument.as_str(), argument.strip_prefix('@')) {
+    question.payload.as_deref().map(|argument| json(argument, "-p", "the payload")).transpose()
+}
+
+/// The JSON that an argument of the flag `flag` gives or names.
+pub(crate) fn json(argument: &str, flag: &str, what: &str) -> Result<Vec<u8>, Failure> {
+    let (place, json) = match (argument, argument.strip_prefix('@')) {
         ("-", _) => {
             let mut json = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut json);
@@ -23,17 +28,17 @@ pub(crate) fn payload(question: &Question) -> Result<Option<Vec<u8>>, Failure> {
             let json = read.map_err(|error| Failure::file(format!("cannot read {path}"), error))?;
             (path.to_owned(), json)
         }
-        (json, None) => ("-p".to_owned(), json.as_bytes().to_vec()),
+        (json, None) => (flag.to_owned(), json.as_bytes().to_vec()),
     };
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&json) {
         let message = format!(
-            "the payload from {place} is not JSON: line {}, column {}",
+            "{what} from {place} is not JSON: line {}, column {}",
             error.line(),
             error.column()
         );
         return Err(Failure::Usage(message));
     }
-    Ok(Some(json))
+    Ok(json)
 }
 
 /// What is asked of the function.
@@ -41,16 +46,33 @@ pub(crate) fn invocation(
     question: &Question,
     function: &str,
     payload: Option<Vec<u8>>,
-) -> Invocation {
+) -> Result<Invocation, Failure> {
     let mut invocation = Invocation::new(function);
-    if let Some(payload) = payload {
-        invocation = invocation.payload(payload);
-    }
+    invocation = match (&question.object, payload) {
+        (Some(name), _) => invocation.object(name),
+        (None, Some(payload)) => invocation.payload(payload),
+        (None, None) => invocation,
+    };
     if let Some(qualifier) = &question.qualifier {
         invocation = invocation.qualifier(qualifier);
     }
     if let Some(tenant_id) = &question.tenant_id {
         invocation = invocation.tenant_id(tenant_id);
     }
-    invocation
+    if let Some(argument) = &question.client_context {
+        invocation = invocation.client_context(client_context(argument)?);
+    }
+    Ok(invocation)
+}
+
+fn client_context(argument: &str) -> Result<serde_json::Map<String, Value>, Failure> {
+    const FLAG: &str = "--client-context";
+    let not_an_object =
+        || Failure::Usage(format!("{FLAG} is a JSON object, such as {{\"env\": {{}}}}"));
+    // Stdin may be the payload's.
+    if argument == "-" {
+        return Err(not_an_object());
+    }
+    let json = json(argument, FLAG, "the client context")?;
+    serde_json::from_slice(&json).map_err(|_| not_an_object())
 }

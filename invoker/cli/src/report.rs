@@ -1,18 +1,31 @@
-//! How it ended goes in; the exit code, the line on stderr and the JSON report come out.
+//! How it ended goes in; the exit code and the line on stderr come out.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use invoker::{Error, ErrorKind, Integrity, Progress, Report, TimeLimit};
-
-use crate::cost::{Tariff, Usage};
-use crate::target::LOCAL;
+use invoker::{Error, ErrorKind, TimeLimit};
 
 /// A mistake in what was typed.
 pub(crate) const USAGE: u8 = 2;
+
+/// What the exit codes mean. The README has the same table.
+pub(crate) const EXIT_CODES: [(&str, &str); 14] = [
+    ("0", "whole, and verified where the function gave a checksum"),
+    ("1", "failed after its retries; verify: not whole yet"),
+    ("2", "usage: what was typed cannot be done"),
+    ("3", "the function failed, or said no (404, 416, ...)"),
+    ("4", "truncated"),
+    ("5", "integrity: a checksum, the framing, or an answer that does not fit the question"),
+    ("6", "the object or the function changed in mid-download"),
+    ("7", "timed out"),
+    ("8", "what is left of an earlier download is none of this one"),
+    ("9", "a local file"),
+    ("10", "check: the function breaks the contract"),
+    ("129, 130, 143", "ended by a signal"),
+    ("141", "the reader of stdout left"),
+    ("253, 254", "no region or no credentials; the service refused"),
+];
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -35,6 +48,10 @@ pub(crate) enum Failure {
     NotWhole(String),
     /// A file whose bytes are not what they should be.
     Corrupt(String),
+    /// A function that does not keep the contract.
+    Broken(String),
+    /// Another failure, of which all was said.
+    Told(Box<Failure>),
     /// Another failure, after which this command line continues.
     Resumable { failure: Box<Failure>, command: String },
 }
@@ -51,7 +68,7 @@ impl Failure {
     }
 
     /// The one place that says what a failure is for a shell. The table stands in the README.
-    fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         let kind = match self {
             Self::Usage(_) => return USAGE,
             Self::Configuration(_) => return 253,
@@ -61,6 +78,8 @@ impl Failure {
             Self::Signal { code } => return *code,
             Self::NotWhole(_) => return 1,
             Self::Corrupt(_) => return 5,
+            Self::Broken(_) => return 10,
+            Self::Told(failure) => return failure.exit_code(),
             Self::Resumable { failure, .. } => return failure.exit_code(),
             Self::Invoker(error) => error.kind(),
         };
@@ -82,39 +101,38 @@ impl Failure {
         }
     }
 
-    fn kind_name(&self) -> String {
+    /// What kind of failure it is, for programs.
+    pub(crate) fn kind_name(&self) -> &'static str {
         match self {
-            Self::Usage(_) => "Usage".into(),
-            Self::Configuration(_) => "Configuration".into(),
-            Self::File { .. } => "LocalFile".into(),
-            Self::BrokenPipe => "BrokenPipe".into(),
-            Self::MaxTime { .. } => "TimedOut".into(),
-            Self::Signal { .. } => "Signal".into(),
-            Self::NotWhole(_) => "NotWhole".into(),
-            Self::Corrupt(_) => "Corrupt".into(),
-            Self::Resumable { failure, .. } => failure.kind_name(),
-            // The name of the variant, without its fields.
-            Self::Invoker(error) => {
-                let debug = format!("{:?}", error.kind());
-                debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
-            }
+            Self::Usage(_) => "Usage",
+            Self::Configuration(_) => "Configuration",
+            Self::File { .. } => "LocalFile",
+            Self::BrokenPipe => "BrokenPipe",
+            Self::MaxTime { .. } => "TimedOut",
+            Self::Signal { .. } => "Signal",
+            Self::NotWhole(_) => "NotWhole",
+            Self::Corrupt(_) => "Corrupt",
+            Self::Broken(_) => "Broken",
+            Self::Told(failure) | Self::Resumable { failure, .. } => failure.kind_name(),
+            Self::Invoker(error) => error.kind().name(),
         }
     }
 
     /// What happened and why, in one line.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Usage(message)
             | Self::Configuration(message)
             | Self::NotWhole(message)
-            | Self::Corrupt(message) => message.clone(),
+            | Self::Corrupt(message)
+            | Self::Broken(message) => message.clone(),
             Self::File { what, error } => format!("{what}: {error}"),
             Self::BrokenPipe => "the reader of stdout has gone".into(),
             Self::MaxTime { limit } => {
                 format!("it was not done within {} s in all", limit.as_secs_f32())
             }
             Self::Signal { code } => format!("interrupted by signal {}", code - 128),
-            Self::Resumable { failure, .. } => failure.message(),
+            Self::Told(failure) | Self::Resumable { failure, .. } => failure.message(),
             Self::Invoker(error) => {
                 let message = in_one_line(error);
                 match error.request_id() {
@@ -126,10 +144,10 @@ impl Failure {
     }
 
     /// What the user can do, where that is not in the message.
-    fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         let error = match self {
             Self::Invoker(error) => error,
-            Self::Resumable { failure, .. } => return failure.hint(),
+            Self::Told(failure) | Self::Resumable { failure, .. } => return failure.hint(),
             Self::MaxTime { .. } => return Some("--max-time allows more"),
             _ => return None,
         };
@@ -186,7 +204,7 @@ pub(crate) fn say(line: &str) {
 /// Says on stderr what failed; the exit code for it.
 pub(crate) fn failed(failure: &Failure) -> ExitCode {
     // A reader who has gone, as `head` does, has all it wanted.
-    if !matches!(failure, Failure::BrokenPipe) {
+    if !matches!(failure, Failure::BrokenPipe | Failure::Told(_)) {
         let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         say(&format!("invoker: {}{hint}", failure.message()));
     }
@@ -194,116 +212,4 @@ pub(crate) fn failed(failure: &Failure) -> ExitCode {
         say(&format!("invoker: what came is kept; to continue: {command}"));
     }
     ExitCode::from(failure.exit_code())
-}
-
-/// A file for the JSON report, opened before anything is called: a report that cannot be written
-/// must not be found out when the work is done, and one of an earlier run must not stay.
-pub(crate) struct ReportFile {
-    file: File,
-    path: PathBuf,
-}
-
-impl ReportFile {
-    /// `output` is where the result goes, which must be another place.
-    pub(crate) fn create(path: &Path, output: &Path) -> Result<Self, Failure> {
-        // Through a link, as the result goes.
-        let output = place(output);
-        let beside = |suffix: &str| {
-            let mut name = output.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        let taken = [output.clone(), beside(".part"), beside(".part.journal")];
-        let dangling = path.is_symlink() && !path.exists();
-        if dangling || taken.contains(&place(path)) {
-            let message = format!("{} cannot take both the result and its report", path.display());
-            return Err(Failure::Usage(message));
-        }
-        match File::create(path) {
-            Ok(file) => Ok(Self { file, path: path.to_owned() }),
-            Err(error) => Err(Failure::file(format!("cannot write {}", path.display()), error)),
-        }
-    }
-}
-
-/// Where a path leads, whether or not there is a file yet.
-fn place(path: &Path) -> PathBuf {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    match (std::fs::canonicalize(path), std::fs::canonicalize(folder), path.file_name()) {
-        (Ok(path), _, _) => path,
-        (Err(_), Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
-    }
-}
-
-/// Writes the JSON report of a download, whole or not.
-pub(crate) fn write(
-    report_file: ReportFile,
-    function: &str,
-    object: Option<&str>,
-    progress: &Progress,
-    tariff: &Tariff,
-    outcome: Result<&Report, &Failure>,
-) -> Result<(), Failure> {
-    let counted = outcome.map_or_else(|_| progress.snapshot(), |report| report.snapshot);
-    let description = progress.description();
-    let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let integrity = match outcome {
-        Ok(report) => match &report.integrity {
-            Integrity::Verified { algorithm } => {
-                serde_json::json!({"status": "verified", "algorithm": algorithm, "reason": null})
-            }
-            Integrity::NotVerified { reason } => {
-                serde_json::json!({"status": "not-verified", "algorithm": null, "reason": reason})
-            }
-            _ => serde_json::json!({"status": "not-verified", "algorithm": null, "reason": null}),
-        },
-        Err(_) => serde_json::json!({
-            "status": "not-verified", "algorithm": null, "reason": "the result is not whole"
-        }),
-    };
-    let error = outcome.err().map(
-        |failure| serde_json::json!({"kind": failure.kind_name(), "message": failure.message()}),
-    );
-    let seconds = counted.elapsed.as_secs_f64();
-    let report = serde_json::json!({
-        "function": function,
-        "object": object,
-        "etag": description.and_then(|description| description.etag.as_deref()),
-        "executed_version": description.and_then(|description| description.executed_version.as_deref()),
-        "encoding": description.and_then(|description| description.encoding.as_deref()),
-        "bytes": counted.bytes,
-        "received_bytes": counted.encoded_bytes,
-        "elapsed_ms": millis(counted.elapsed),
-        "ttfb_ms": counted.first_byte.map(millis),
-        "bytes_per_second": if seconds > 0.0 { counted.bytes as f64 / seconds } else { 0.0 },
-        "segments": counted.segments,
-        "in_flight_max": counted.in_flight_max,
-        "retries": counted.retries,
-        "throttles": counted.throttles,
-        "hedges": counted.hedges,
-        "splits": counted.splits,
-        "refetched_bytes": counted.refetched_bytes,
-        "resumed_bytes": counted.resumed_bytes,
-        "resumable": matches!(outcome, Err(Failure::Resumable { .. })),
-        "crc64nvme": outcome.ok().map(|report| report.crc64nvme.to_string()),
-        "peak_rss_bytes": peak_rss_bytes(),
-        "integrity": integrity,
-        "cost": tariff.json(&Usage::from(&counted), function.starts_with(LOCAL)),
-        "error": error,
-    });
-    let ReportFile { mut file, path } = report_file;
-    file.write_all(format!("{report:#}\n").as_bytes())
-        .map_err(|error| Failure::file(format!("cannot write {}", path.display()), error))
-}
-
-/// The most memory this process has had resident, where the system tells it as Linux does.
-fn peak_rss_bytes() -> Option<u64> {
-    const KIB: u64 = 1024;
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * KIB)
 }

@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use invoker::{Download, Invoker, Timeouts};
+use invoker::{Download, Invocation, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 use tempfile::TempDir;
 
@@ -71,13 +71,17 @@ impl Target {
         question: &Question,
         payload: Option<Vec<u8>>,
         timeouts: Timeouts,
-    ) -> Download {
-        let invoker = self.invoker(timeouts);
-        let invocation = invocation(question, &self.function, payload);
-        match &question.object {
-            Some(name) => invoker.object(invocation, name),
-            None => invoker.download(invocation),
-        }
+    ) -> Result<Download, Failure> {
+        Ok(self.invoker(timeouts).download(self.invocation(question, payload)?))
+    }
+
+    /// The call that `question` asks for.
+    pub(crate) fn invocation(
+        &self,
+        question: &Question,
+        payload: Option<Vec<u8>>,
+    ) -> Result<Invocation, Failure> {
+        invocation(question, &self.function, payload)
     }
 
     /// Ends the function and the service of `local:`.

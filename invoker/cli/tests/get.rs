@@ -282,18 +282,19 @@ fn inspect_tells_what_there_is() {
                 "268435456 bytes (256.00 MiB)",
                 "\"pattern-2-10000000\"",
                 "ranges     yes",
-                "52 segments of 5.00 MiB, 32 at once",
+                "to a file  52 segments of 5.00 MiB, up to 32 at once",
+                "to stdout  128 segments of 2.00 MiB, up to 32 at once",
                 "ends it at 200.00 MiB",
             ][..],
         ),
         (
             "inspect local:source a.csv",
-            &["4 bytes", "text/csv", "modified   ", " GMT", "plan       "],
+            &["4 bytes", "text/csv", "modified   ", " GMT", "to a file  one segment"],
         ),
         ("inspect local: 0", &["0 bytes"]),
         (
             "inspect local: 8MiB --segment-size 1MiB --in-flight 4",
-            &["8 segments of 1.00 MiB, 4 at"],
+            &["to a file  8 segments of 1.00 MiB, up to 4 at"],
         ),
     ] {
         let ran = home.run(line).succeeded();
@@ -304,4 +305,22 @@ fn inspect_tells_what_there_is() {
         assert_eq!(ran.stderr, "", "{line}");
     }
     assert_eq!(home.names(), ["source"]);
+}
+
+#[test]
+fn inspect_plans_what_is_done_then() {
+    let home = Home::new();
+    for flags in ["", "--memory-limit 4MiB", "--segment-size 3MiB", "--in-flight 3"] {
+        let ran = home.run(&format!("inspect local: 20MiB --json {flags}")).succeeded();
+        let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!((&told["size_bytes"], &told["ranges"]), (&(20 << 20).into(), &true.into()));
+        let plans = &told["plans"];
+        let to_stdout = if plans["to_stdout"].is_null() { "to_file" } else { "to_stdout" };
+        for (verb, plan) in [("get -o out", "to_file"), ("cat", to_stdout)] {
+            let line = format!("{verb} local: 20MiB -q --report r.json {flags}");
+            home.run(&line).succeeded();
+            let (planned, done) = (&plans[plan]["invocations"], &home.json("r.json")["segments"]);
+            assert_eq!(planned, done, "{line}: {told}");
+        }
+    }
 }

@@ -73,8 +73,9 @@ impl Keeper {
 
     /// The same for a body that broke off, perhaps in the middle of the text.
     pub(super) fn broken_text(&self) -> Option<Error> {
-        let begun =
-            || function_error("Runtime.StreamError", "the connection broke with its message");
+        let begun = || {
+            function_error("Runtime.StreamError", "the connection broke with its message").in_body()
+        };
         self.text().or_else(|| self.held.starts_with(TYPE).then(begun))
     }
 
@@ -136,7 +137,7 @@ fn split(text: &[u8]) -> Option<(Error, &[u8])> {
     let rest = rest.strip_prefix(END)?;
     let details = BASE64.decode(encoded).ok()?;
     let error_type = std::str::from_utf8(error_type).ok()?;
-    Some((function_error(error_type, &String::from_utf8_lossy(&details)), rest))
+    Some((function_error(error_type, &String::from_utf8_lossy(&details)).in_body(), rest))
 }
 
 fn split_at_token(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {

@@ -139,7 +139,12 @@ impl OrderedBytes {
     async fn read_inner(&mut self) -> Result<Option<Bytes>, Error> {
         let bytes = match &mut self.inner {
             Inner::Plain { stream, .. } => {
-                let bytes = stream.next_bytes().await.transpose().map_err(not_repeatable)?;
+                let bytes = stream.next_bytes().await.transpose();
+                let bytes = bytes.inspect_err(|error| self.progress.failed(error));
+                let bytes = bytes.map_err(not_repeatable)?;
+                if bytes.is_none() {
+                    self.progress.log_tail(stream.request_id(), stream.log_tail());
+                }
                 // At the end too: an encoding has one of its own, behind the last bytes.
                 self.progress.encoded(stream.received_bytes());
                 bytes

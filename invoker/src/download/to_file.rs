@@ -143,7 +143,7 @@ async fn write_plain(
     let _in_flight = progress.start_segment();
     let mut sum = Sum::default();
     while let Some(bytes) = stream.next_bytes().await {
-        let bytes = bytes.map_err(not_repeatable)?;
+        let bytes = bytes.inspect_err(|error| progress.failed(error)).map_err(not_repeatable)?;
         let offset = sum.len();
         progress.encoded(stream.received_bytes());
         progress.decoded(bytes.len() as u64);
@@ -152,6 +152,7 @@ async fn write_plain(
     }
     // An encoding has an end of its own, behind the last bytes.
     progress.encoded(stream.received_bytes());
+    progress.log_tail(stream.request_id(), stream.log_tail());
     Ok(sum.value())
 }
 

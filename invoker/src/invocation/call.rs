@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::operation::invoke_with_response_stream::builders::InvokeWithResponseStreamFluentBuilder;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::LogType;
+use aws_sdk_lambda::types::{LogType, ResponseStreamingInvocationType};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use super::events::Events;
 use super::silence::{Silence, no_answer};
 use super::timeouts::Timeouts;
+use super::trace::Trace;
 use super::{Invocation, error_answer};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
@@ -53,35 +55,30 @@ pub(crate) async fn call(
     meter: &Meter,
 ) -> Result<(Begun, Events), Error> {
     let tap = Tap::default();
-    let operation = client
-        .invoke_with_response_stream()
-        .function_name(&invocation.function)
-        .set_qualifier(invocation.qualifier.clone())
-        .payload(Blob::from_maybe_shared(invocation.payload.clone()))
-        .set_client_context(invocation.encoded_client_context()?)
-        .set_tenant_id(invocation.tenant_id.clone())
-        .set_log_type(invocation.log_tail.then_some(LogType::Tail))
-        .customize()
-        .interceptor(tap.clone());
-    // What the client sets beside the connection stays.
-    let set = client.config().timeout_config().map(TimeoutConfig::to_builder).unwrap_or_default();
-    let mut config = aws_sdk_lambda::config::Builder::new()
-        .timeout_config(set.connect_timeout(timeouts.connect).build());
+    let mut config = connecting(client, timeouts);
     if retries == SdkRetries::Off {
         config = config.retry_config(RetryConfig::disabled());
     }
-    let operation = operation.config_override(config);
+    let operation = operation(client, invocation)?
+        .set_log_type(invocation.log_tail.then_some(LogType::Tail))
+        .customize()
+        .interceptor(tap.clone())
+        .config_override(config);
 
     let (started, running) = (Instant::now(), meter.begin());
+    let mut trace = Trace::begin(invocation);
     let answer = tokio::time::timeout(timeouts.first_byte, operation.send())
         .await
-        .map_err(|_| no_answer(timeouts.first_byte))?;
+        .map_err(|_| no_answer(timeouts.first_byte))
+        .inspect_err(|error| trace.ended(Err(error)))?;
     let output = match answer {
         Ok(output) => output,
         Err(error) => {
             running.refused();
             let seen = tap.seen();
-            return Err(Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect));
+            let error = Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect);
+            trace.ended(Err(&error));
+            return Err(error);
         }
     };
     let Seen { endpoint, body } = std::mem::take(&mut *tap.seen());
@@ -98,7 +95,59 @@ pub(crate) async fn call(
         executed_version: output.executed_version().map(str::to_owned),
         request_id: output.request_id().map(str::to_owned),
     };
-    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()), running)))
+    trace.taken(&begun);
+    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()), running, trace)))
+}
+
+/// Asks the service whether the function could be called so; nothing is run.
+pub(crate) async fn dry_run(
+    client: &aws_sdk_lambda::Client,
+    invocation: &Invocation,
+    timeouts: Timeouts,
+) -> Result<(), Error> {
+    let tap = Tap::default();
+    let operation = operation(client, invocation)?
+        .invocation_type(ResponseStreamingInvocationType::DryRun)
+        .customize()
+        .interceptor(tap.clone())
+        .config_override(connecting(client, timeouts));
+    let answer = tokio::time::timeout(timeouts.first_byte, operation.send())
+        .await
+        .map_err(|_| no_answer(timeouts.first_byte))?;
+    let seen = tap.seen();
+    match answer {
+        Ok(_) if seen.body.is_none() => Ok(()),
+        Ok(_) => {
+            let endpoint = seen.endpoint.as_deref().unwrap_or("the endpoint");
+            let message = format!("{endpoint} knows no dry run: it has run the function");
+            Err(Error::new(ErrorKind::Inconsistent, message))
+        }
+        Err(error) => Err(Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect)),
+    }
+}
+
+fn operation(
+    client: &aws_sdk_lambda::Client,
+    invocation: &Invocation,
+) -> Result<InvokeWithResponseStreamFluentBuilder, Error> {
+    let operation = client
+        .invoke_with_response_stream()
+        .function_name(&invocation.function)
+        .set_qualifier(invocation.qualifier.clone())
+        .payload(Blob::from_maybe_shared(invocation.payload.clone()))
+        .set_client_context(invocation.encoded_client_context()?)
+        .set_tenant_id(invocation.tenant_id.clone());
+    Ok(operation)
+}
+
+/// What the client sets beside the connection stays.
+fn connecting(
+    client: &aws_sdk_lambda::Client,
+    timeouts: Timeouts,
+) -> aws_sdk_lambda::config::Builder {
+    let set = client.config().timeout_config().map(TimeoutConfig::to_builder).unwrap_or_default();
+    aws_sdk_lambda::config::Builder::new()
+        .timeout_config(set.connect_timeout(timeouts.connect).build())
 }
 
 /// Looks at a call as it goes over the wire: which endpoint it is sent to, and the raw body of its

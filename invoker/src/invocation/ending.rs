@@ -69,13 +69,13 @@ pub(super) fn read_invoke_complete(json: &[u8]) -> Result<Completion, Error> {
             Error::new(ErrorKind::Corrupt, message)
         })?
     };
+    let log_tail = complete.log_result.filter(|log| log.whole);
+    let log_tail = log_tail.and_then(|log| BASE64.decode(log.text).ok()).map(Bytes::from);
     if let Some(code) = complete.error_code {
         let details = complete.error_details.map(|details| details.text).unwrap_or_default();
-        return Err(function_error(&code.text, &details));
+        return Err(function_error(&code.text, &details).with_log_tail(log_tail));
     }
-    let log_tail = complete.log_result.filter(|log| log.whole);
-    let log_tail = log_tail.and_then(|log| BASE64.decode(log.text).ok());
-    Ok(Completion { log_tail: log_tail.map(Bytes::from) })
+    Ok(Completion { log_tail })
 }
 
 /// `details` is the error as the runtime wrote it, nearly always
@@ -125,6 +125,14 @@ mod tests {
             };
             assert_eq!(*error.kind(), expected);
         }
+        let json = br#"{"ErrorCode":"Function.Boom","LogResult":"bG9n"}"#;
+        let Err(error) = read_invoke_complete(json) else { panic!() };
+        assert_eq!(error.log_tail().map(|log| &log[..]), Some(&b"log"[..]));
+        assert!(
+            !format!("{error:?}").contains("log"),
+            "the function's words are not ours to print"
+        );
+
         let long = "x".repeat(1_000_000);
         let json = serde_json::json!({"ErrorCode": "Function.Boom", "ErrorDetails": long});
         let Err(error) = read_invoke_complete(json.to_string().as_bytes()) else { panic!() };

@@ -12,6 +12,7 @@ use http_body::Body as _;
 
 use super::ending::{Completion, read_invoke_complete};
 use super::silence::{Silence, TooLong};
+use super::trace::Trace;
 use crate::error::{Error, ErrorKind, quotable, refusal_kind, told};
 use crate::event_stream::{Decoded, Decoder, Frame, FrameError, Headers, Payload};
 use crate::meter::Running;
@@ -39,6 +40,7 @@ pub(crate) struct Events {
     end: End,
     silence: Silence,
     running: Running,
+    trace: Trace,
 }
 
 /// How far the answer is.
@@ -53,7 +55,7 @@ enum End {
 }
 
 impl Events {
-    pub(super) fn new(body: SdkBody, silence: Silence, running: Running) -> Self {
+    pub(super) fn new(body: SdkBody, silence: Silence, running: Running, trace: Trace) -> Self {
         Self {
             body: Box::pin(body),
             decoder: Decoder::default(),
@@ -63,6 +65,7 @@ impl Events {
             end: End::NotYet,
             silence,
             running,
+            trace,
         }
     }
 
@@ -77,9 +80,17 @@ impl Events {
         // A function that failed has ended; of a broken stream nobody knows.
         let failed = |error: &Error| matches!(error.kind(), ErrorKind::Function { .. });
         match &polled {
-            Some(Ok(bytes)) => self.running.read(bytes.len() as u64),
+            Some(Ok(bytes)) => {
+                self.running.read(bytes.len() as u64);
+                self.trace.read(bytes.len() as u64);
+            }
             Some(Err(error)) if !failed(error) => {}
             Some(Err(_)) | None => self.running.ended(),
+        }
+        match &polled {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.trace.ended(Err(error)),
+            None => self.trace.ended(Ok(())),
         }
         if let Some(Err(_)) = polled {
             self.end = End::Failed;

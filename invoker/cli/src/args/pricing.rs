@@ -12,13 +12,13 @@ const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
 #[command(next_help_heading = "Cost")]
 pub(crate) struct Pricing {
     /// The memory that the function is configured with, such as 1769MB, for what its time costs
-    #[arg(long, value_name = "SIZE", value_parser = memory_mb)]
+    #[arg(long, value_name = "SIZE", value_parser = memory_mb, hide_short_help = true)]
     pub(crate) function_memory: Option<u32>,
     /// The processor that the function runs on
-    #[arg(long, value_enum, default_value_t = Architecture::X86)]
+    #[arg(long, value_enum, default_value_t = Architecture::X86, hide_short_help = true)]
     pub(crate) architecture: Architecture,
     /// Prices in place of the built-in ones, as JSON; docs/cost.md has the form
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) prices: Option<PathBuf>,
 }
 

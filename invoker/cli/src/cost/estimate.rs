@@ -34,6 +34,16 @@ impl Plan {
         Self { size, segment_size, in_flight, first_byte }
     }
 
+    /// Bytes of one segment.
+    pub(crate) fn segment_size(&self) -> u64 {
+        self.segment_size
+    }
+
+    /// How many of them there are at once at most.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
     /// How many invocations.
     pub(crate) fn invocations(&self) -> u64 {
         self.size.div_ceil(self.segment_size).max(1)

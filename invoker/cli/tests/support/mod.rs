@@ -117,6 +117,12 @@ impl Invoker {
         self
     }
 
+    /// More of them, split at spaces.
+    pub(crate) fn args_of(mut self, line: &str) -> Self {
+        self.command.args(line.split_whitespace());
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// The endpoint. Its threads end with the test's process.
 pub(crate) struct Endpoint {
@@ -27,6 +28,23 @@ impl Endpoint {
                     let mut socket = read_call(socket);
                     // The caller may leave at any time: a failed write is its business.
                     let _ = socket.write_all(&answer(number));
+                });
+            }
+        });
+        Self { url }
+    }
+
+    /// Answers each call as what it asks deserves.
+    pub(crate) fn answering(answer: impl Fn(Call) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
+                thread::spawn(move || {
+                    let (mut socket, call) = read(socket);
+                    let _ = socket.write_all(&answer(call));
                 });
             }
         });
@@ -70,22 +88,57 @@ impl Endpoint {
     }
 }
 
-/// Reads a whole call, so that closing the socket is a clean end and no reset.
+/// What a caller asks.
+pub(crate) struct Call {
+    /// Names in lower case.
+    headers: Vec<(String, String)>,
+    pub(crate) payload: serde_json::Value,
+}
+
+impl Call {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The client context.
+    pub(crate) fn context(&self) -> serde_json::Value {
+        let Some(encoded) = self.header("x-amz-client-context") else { return Default::default() };
+        serde_json::from_slice(&BASE64_STANDARD.decode(encoded).unwrap()).unwrap()
+    }
+
+    /// What is beside the payload.
+    pub(crate) fn beside(&self, name: &str) -> Option<String> {
+        self.context()["custom"][name].as_str().map(str::to_owned)
+    }
+
+    /// The name of the object.
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.payload["rawPath"].as_str()?.strip_prefix('/')
+    }
+}
+
 fn read_call(socket: TcpStream) -> TcpStream {
+    read(socket).0
+}
+
+/// Reads a whole call, so that closing the socket is a clean end and no reset.
+fn read(socket: TcpStream) -> (TcpStream, Call) {
     let mut reader = BufReader::new(socket);
-    let mut body_len = 0;
+    let mut headers = Vec::new();
     let mut line = String::new();
     while reader.read_line(&mut line).is_ok_and(|len| len > 2) {
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            body_len = value.trim().parse().unwrap();
+        if let Some((name, value)) = line.split_once(':') {
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         line.clear();
     }
+    let mut call = Call { headers, payload: serde_json::Value::Null };
+    let body_len = call.header("content-length").map_or(0, |len| len.parse().unwrap());
     let mut body = vec![0; body_len];
     let _ = reader.read_exact(&mut body);
-    reader.into_inner()
+    call.payload = serde_json::from_slice(&body).unwrap_or_default();
+    (reader.into_inner(), call)
 }
 
 /// An HTTP answer whose body ends with the connection, as HTTP allows: only the frames tell whether
