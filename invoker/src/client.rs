@@ -19,6 +19,25 @@ impl Invoker {
         Self { client, timeouts: Timeouts::default() }
     }
 
+    /// As [`new`](Self::new): the client of a service that has one already, whose connections and
+    /// credentials are shared.
+    pub fn from_client(client: aws_sdk_lambda::Client) -> Self {
+        Self::new(client)
+    }
+
+    /// Calls through a client of its own, made as `config` says. It needs an HTTP client, such as
+    /// `HttpClient` of this library's feature `http-client`, if the SDK's crates have none.
+    ///
+    /// What `aws-config` has loaded becomes one by `aws_sdk_lambda::Config::from(&sdk_config)`.
+    ///
+    /// # Panics
+    ///
+    /// As [`aws_sdk_lambda::Client::from_conf`]: without a behavior version, or without what its
+    /// retries or timeouts sleep with.
+    pub fn from_conf(config: aws_sdk_lambda::Config) -> Self {
+        Self::new(aws_sdk_lambda::Client::from_conf(config))
+    }
+
     /// Waits no longer than this.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
@@ -69,5 +88,11 @@ impl Invoker {
         let (begun, events) =
             invocation::call(&self.client, invocation, self.timeouts, retries, meter).await?;
         ResponseStream::begin(begun, events).await
+    }
+}
+
+impl From<aws_sdk_lambda::Client> for Invoker {
+    fn from(client: aws_sdk_lambda::Client) -> Self {
+        Self::new(client)
     }
 }

@@ -22,6 +22,9 @@ mod content_encoding;
 
 mod body;
 
+#[cfg(feature = "http-client")]
+mod http_client;
+
 mod client;
 
 mod byte_range;
@@ -47,6 +50,8 @@ pub use download::{
 };
 pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
+#[cfg(feature = "http-client")]
+pub use http_client::{HttpClient, HttpClientBuilder, Proxies};
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;

@@ -1,5 +1,6 @@
 //! What was typed goes in; what is meant comes out.
 
+mod access;
 mod bench;
 mod pricing;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use invoker::{Checksum, Wanted};
 use local_lambda::{FAULT_FORMS, FaultRule, SELECTION_FORMS};
 
+pub(crate) use access::Access;
 pub(crate) use bench::{BENCH_EXAMPLES, Bench};
 pub(crate) use pricing::{Architecture, Pricing};
 
@@ -299,6 +301,8 @@ pub(crate) struct Connection {
     /// The profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Debug, Args)]
