@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::{Beginning, Head, HeadReader};
 use crate::invocation::{Begun, Events};
+use crate::trace::Teller;
 use decoding::Decoding;
 
 /// The streamed result of one invocation.
@@ -37,6 +38,7 @@ use decoding::Decoding;
 /// service does not cancel functions.
 pub struct ResponseStream {
     events: Events,
+    teller: Teller,
     begun: Begun,
     head: Option<Head>,
     /// Body bytes that came with the head.
@@ -70,7 +72,25 @@ enum Phase {
 
 impl ResponseStream {
     /// Waits until it is certain whether there is a head.
-    pub(crate) async fn begin(begun: Begun, mut events: Events) -> Result<Self, Error> {
+    pub(crate) async fn begin(
+        begun: Begun,
+        events: Events,
+        mut teller: Teller,
+    ) -> Result<Self, Error> {
+        teller.answered(begun.request_id.as_deref(), begun.executed_version.as_deref());
+        match Self::with_head(begun, events).await {
+            Ok(begun) => Ok(begun(teller)),
+            Err(error) => {
+                teller.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn with_head(
+        begun: Begun,
+        mut events: Events,
+    ) -> Result<impl FnOnce(Teller) -> Self, Error> {
         let mut reader = HeadReader::default();
         let (head, first) = loop {
             let payload = std::future::poll_fn(|cx| events.poll_payload(cx)).await;
@@ -94,8 +114,9 @@ impl ResponseStream {
         // These two speak of a body without having one (RFC 9110, sections 15.3.5 and 15.4.5).
         let has_body = |head: &&Head| !matches!(head.status, 204 | 304);
         let promised = head.as_ref().filter(has_body).and_then(Head::content_length);
-        Ok(Self {
+        Ok(move |teller| Self {
             events,
+            teller,
             begun,
             head,
             first,
@@ -196,12 +217,17 @@ impl ResponseStream {
             true => ready!(self.poll_decoded(cx)),
             false => ready!(self.poll_received(cx)),
         };
+        let id = self.begun.request_id.as_deref();
+        let item = item.map(|item| item.map_err(|error| error.with_request_id(id)));
         if !matches!(item, Some(Ok(_))) {
             self.phase = Phase::Ended;
+            self.teller.received(self.arrived);
+            match &item {
+                Some(Err(error)) => self.teller.failed(error),
+                _ => self.teller.ended(),
+            }
         }
-        Poll::Ready(item.map(|item| {
-            item.map_err(|error| error.with_request_id(self.begun.request_id.as_deref()))
-        }))
+        Poll::Ready(item)
     }
 
     /// The next bytes as they came; `None` when they are whole.
@@ -317,6 +343,12 @@ impl ResponseStream {
         self.ready[0] = self.keeper.release();
         self.phase = Phase::Whole;
         Ok(())
+    }
+}
+
+impl Drop for ResponseStream {
+    fn drop(&mut self) {
+        self.teller.received(self.arrived);
     }
 }
 

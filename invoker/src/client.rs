@@ -1,10 +1,15 @@
 //! A configured SDK client goes in; streamed results and downloads come out.
 
+use std::ops::Range;
+
+use tracing::Instrument as _;
+
 use crate::body::ResponseStream;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
 use crate::meter::Meter;
+use crate::trace::Teller;
 
 /// Calls streaming functions. Cheap to clone; clones share the SDK client's connections.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ impl Invoker {
     pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
         let deadline = self.deadline();
         let (retries, meter) = (SdkRetries::AsConfigured, Meter::default());
-        let begun = deadline.hold(self.call(&invocation, retries, &meter)).await;
+        let begun = deadline.hold(self.call(&invocation, None, retries, &meter)).await;
         begun.map(|stream| stream.until(deadline))
     }
 
@@ -70,24 +75,33 @@ impl Invoker {
         Deadline::after(self.timeouts.total)
     }
 
-    /// One call that nobody repeats, counted by `meter`.
+    /// One call that nobody repeats, for the bytes of `segment`, counted by `meter`.
     pub(crate) async fn call_once(
         &self,
         invocation: &Invocation,
+        segment: Option<&Range<u64>>,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        self.call(invocation, SdkRetries::Off, meter).await
+        self.call(invocation, segment, SdkRetries::Off, meter).await
     }
 
     async fn call(
         &self,
         invocation: &Invocation,
+        segment: Option<&Range<u64>>,
         retries: SdkRetries,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        let (begun, events) =
-            invocation::call(&self.client, invocation, self.timeouts, retries, meter).await?;
-        ResponseStream::begin(begun, events).await
+        let region = self.client.config().region().map(|region| region.as_ref());
+        let mut teller = Teller::begin(invocation.function(), region, segment);
+        let called = invocation::call(&self.client, invocation, self.timeouts, retries, meter);
+        match called.instrument(teller.span()).await {
+            Ok((begun, events)) => ResponseStream::begin(begun, events, teller).await,
+            Err(error) => {
+                teller.failed(&error);
+                Err(error)
+            }
+        }
     }
 }
 

@@ -111,6 +111,30 @@ pub enum ErrorKind {
     Stopped,
 }
 
+impl ErrorKind {
+    /// The name of the kind, without what is in it: `Truncated`, `Refused`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidInput => "InvalidInput",
+            Self::Configuration => "Configuration",
+            Self::Unreachable => "Unreachable",
+            Self::Refused { .. } => "Refused",
+            Self::Throttled { .. } => "Throttled",
+            Self::NotEventStream => "NotEventStream",
+            Self::Function { .. } => "Function",
+            Self::Answer { .. } => "Answer",
+            Self::Truncated => "Truncated",
+            Self::Corrupt => "Corrupt",
+            Self::Inconsistent => "Inconsistent",
+            Self::Changed => "Changed",
+            Self::TimedOut => "TimedOut",
+            Self::LocalFile => "LocalFile",
+            Self::CannotResume => "CannotResume",
+            Self::Stopped => "Stopped",
+        }
+    }
+}
+
 /// Which of the [`Timeouts`](crate::Timeouts) was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

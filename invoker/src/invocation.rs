@@ -102,6 +102,11 @@ impl Invocation {
         self
     }
 
+    /// What it calls, without a qualifier.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
     /// Whether there is such an entry already, in any case of letters, as HTTP has it.
     pub(crate) fn has_custom(&self, name: &str) -> bool {
         let custom = self.client_context.get("custom").and_then(|custom| custom.as_object());

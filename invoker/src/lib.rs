@@ -15,6 +15,7 @@ mod deadline;
 mod error;
 mod invocation;
 mod meter;
+pub mod trace;
 
 mod head;
 

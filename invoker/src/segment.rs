@@ -71,11 +71,15 @@ impl Asking {
         *self.object_sum.get_or_init(|| sum)
     }
 
-    /// Calls until an answer begins or patience ends.
-    pub(crate) async fn call(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
+    /// Calls, for the bytes of `segment`, until an answer begins or patience ends.
+    pub(crate) async fn call(
+        &self,
+        invocation: &Invocation,
+        segment: Option<&Range<u64>>,
+    ) -> Result<ResponseStream, Error> {
         let mut failures = Failures::default();
         loop {
-            match self.call_once(invocation).await {
+            match self.call_once(invocation, segment).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => self.wait_or_give_up(error, &mut failures).await?,
             }
@@ -83,8 +87,12 @@ impl Asking {
     }
 
     /// One invocation; a head that refuses is an error.
-    async fn call_once(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
-        let stream = self.invoker.call_once(invocation, self.progress.meter()).await?;
+    async fn call_once(
+        &self,
+        invocation: &Invocation,
+        segment: Option<&Range<u64>>,
+    ) -> Result<ResponseStream, Error> {
+        let stream = self.invoker.call_once(invocation, segment, self.progress.meter()).await?;
         match stream.head() {
             Some(head) if !(200..300).contains(&head.status) => Err(refusal(stream).await),
             _ => Ok(stream),
@@ -370,7 +378,7 @@ async fn ask(asking: &Asking, version: &Version, range: Range<u64>) -> Result<Re
     if let Some(executed) = &version.executed {
         invocation = invocation.qualifier(executed);
     }
-    let answer = match asking.call_once(&invocation).await {
+    let answer = match asking.call_once(&invocation, Some(&range)).await {
         Ok(answer) => answer,
         Err(error) => return Err(changed_if_refused(error)),
     };

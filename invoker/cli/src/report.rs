@@ -93,11 +93,7 @@ impl Failure {
             Self::NotWhole(_) => "NotWhole".into(),
             Self::Corrupt(_) => "Corrupt".into(),
             Self::Resumable { failure, .. } => failure.kind_name(),
-            // The name of the variant, without its fields.
-            Self::Invoker(error) => {
-                let debug = format!("{:?}", error.kind());
-                debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
-            }
+            Self::Invoker(error) => error.kind().name().into(),
         }
     }
 
