@@ -88,11 +88,15 @@ impl ResponseStream {
     }
 
     async fn with_head(
-        begun: Begun,
+        mut begun: Begun,
         mut events: Events,
     ) -> Result<impl FnOnce(Teller) -> Self, Error> {
         let mut reader = HeadReader::default();
+        let of_http = begun.http_head.take().map(Head::from);
         let (head, first) = loop {
+            if of_http.is_some() {
+                break (of_http, Bytes::new());
+            }
             let payload = std::future::poll_fn(|cx| events.poll_payload(cx)).await;
             let beginning = match payload {
                 Some(payload) => payload.and_then(|bytes| reader.push(bytes)),

@@ -6,22 +6,46 @@ use tracing::Instrument as _;
 
 use crate::body::ResponseStream;
 use crate::deadline::Deadline;
-use crate::error::Error;
-use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
+use crate::error::{Error, ErrorKind};
+#[cfg(feature = "function-url")]
+use crate::invocation::FunctionUrls;
+use crate::invocation::{self, Begun, Events, Invocation, SdkRetries, Timeouts};
 use crate::meter::Meter;
 use crate::trace::Teller;
 
 /// Calls streaming functions. Cheap to clone; clones share the SDK client's connections.
 #[derive(Clone, Debug)]
 pub struct Invoker {
-    client: aws_sdk_lambda::Client,
+    /// For functions that are called by name.
+    client: Option<aws_sdk_lambda::Client>,
+    /// For those that are called by URL.
+    #[cfg(feature = "function-url")]
+    urls: Option<FunctionUrls>,
     timeouts: Timeouts,
 }
 
 impl Invoker {
     /// Calls through `client`, with its credentials, region, endpoint, HTTP client and retries.
     pub fn new(client: aws_sdk_lambda::Client) -> Self {
-        Self { client, timeouts: Timeouts::default() }
+        Self {
+            client: Some(client),
+            #[cfg(feature = "function-url")]
+            urls: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Calls functions by their URLs only.
+    #[cfg(feature = "function-url")]
+    pub fn of_function_urls(urls: FunctionUrls) -> Self {
+        Self { client: None, urls: Some(urls), timeouts: Timeouts::default() }
+    }
+
+    /// Calls functions by their URLs as well, where that is how an invocation names them.
+    #[cfg(feature = "function-url")]
+    pub fn function_urls(mut self, urls: FunctionUrls) -> Self {
+        self.urls = Some(urls);
+        self
     }
 
     /// As [`new`](Self::new): the client of a service that has one already, whose connections and
@@ -92,9 +116,8 @@ impl Invoker {
         retries: SdkRetries,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        let region = self.client.config().region().map(|region| region.as_ref());
-        let mut teller = Teller::begin(invocation.function(), region, segment);
-        let called = invocation::call(&self.client, invocation, self.timeouts, retries, meter);
+        let mut teller = Teller::begin(invocation.function(), self.region(invocation), segment);
+        let called = self.send(invocation, retries, meter);
         match called.instrument(teller.span()).await {
             Ok((begun, events)) => ResponseStream::begin(begun, events, teller).await,
             Err(error) => {
@@ -102,6 +125,41 @@ impl Invoker {
                 Err(error)
             }
         }
+    }
+
+    /// By the way that the function's name asks for.
+    async fn send(
+        &self,
+        invocation: &Invocation,
+        retries: SdkRetries,
+        meter: &Meter,
+    ) -> Result<(Begun, Events), Error> {
+        #[cfg(feature = "function-url")]
+        if let (true, Some(urls)) = (invocation.is_by_url(), &self.urls) {
+            return urls.call(invocation, self.timeouts, meter).await;
+        }
+        match &self.client {
+            Some(client) if !invocation.is_by_url() => {
+                invocation::call(client, invocation, self.timeouts, retries, meter).await
+            }
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                match invocation.is_by_url() {
+                    true => "this client calls no functions by their URLs",
+                    false => "this client calls functions by their URLs only",
+                },
+            )),
+        }
+    }
+
+    /// The region that is called, where that is known.
+    fn region<'a>(&'a self, invocation: &'a Invocation) -> Option<&'a str> {
+        #[cfg(feature = "function-url")]
+        if let (true, Some(urls)) = (invocation.is_by_url(), &self.urls) {
+            return urls.region_of(invocation.function());
+        }
+        let region = self.client.as_ref()?.config().region()?;
+        Some(region.as_ref()).filter(|_| !invocation.is_by_url())
     }
 }
 

@@ -10,9 +10,12 @@
 
 pub mod event_stream;
 
+mod byte_range;
 mod checksum;
 mod deadline;
 mod error;
+#[cfg(feature = "http-client")]
+mod http_client;
 mod invocation;
 mod meter;
 pub mod trace;
@@ -23,12 +26,8 @@ mod content_encoding;
 
 mod body;
 
-#[cfg(feature = "http-client")]
-mod http_client;
-
 mod client;
 
-mod byte_range;
 mod description;
 mod memory_budget;
 mod piece;
@@ -53,6 +52,8 @@ pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
 #[cfg(feature = "http-client")]
 pub use http_client::{HttpClient, HttpClientBuilder, Proxies};
+#[cfg(feature = "function-url")]
+pub use invocation::FunctionUrls;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;

@@ -19,9 +19,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
 use super::events::Events;
+use super::frames::Frames;
 use super::silence::{Silence, no_answer};
 use super::timeouts::Timeouts;
-use super::{Invocation, error_answer};
+use super::{HttpHead, Invocation, error_answer};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 
@@ -38,10 +39,12 @@ pub(crate) enum SdkRetries {
 }
 
 /// Of an answer that has begun: what its HTTP head says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Begun {
     pub(crate) executed_version: Option<String>,
     pub(crate) request_id: Option<String>,
+    /// The function's own, where it is that of an HTTP answer and not of the payload.
+    pub(crate) http_head: Option<HttpHead>,
 }
 
 /// Calls the function once. Returns when the service's HTTP head is there.
@@ -97,8 +100,10 @@ pub(crate) async fn call(
     let begun = Begun {
         executed_version: output.executed_version().map(str::to_owned),
         request_id: output.request_id().map(str::to_owned),
+        http_head: None,
     };
-    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()), running)))
+    let frames = Frames::new(body, Silence::new(timeouts, started.elapsed()), running);
+    Ok((begun, Events::Framed(frames)))
 }
 
 /// Looks at a call as it goes over the wire: which endpoint it is sent to, and the raw body of its
