@@ -61,6 +61,7 @@ Examples:
   invoker get local: 256MiB -o out.bin       a pattern object, no account needed
   invoker get local:DIR FILE -o copy         a real file, through the whole wire protocol
   invoker get files 2026/data.parquet        an object of the function `files`
+  invoker get https://ID.lambda-url.REGION.on.aws 2026/data.parquet
   invoker get report:live -p '{\"year\": 2026}' -o report.csv";
 
 const CAT_EXAMPLES: &str = "\
@@ -186,7 +187,8 @@ pub(crate) struct Inspect {
 /// Who is asked, and for what.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
-    /// A name, `name:qualifier`, an ARN; or `local:DIR` and `local:`, a function of our own here
+    /// A name, `name:qualifier`, an ARN, a Function URL; or `local:DIR` and `local:`, a function of our
+    /// own here
     #[arg(value_parser = function)]
     pub(crate) function: String,
     /// The name of an object that the function has

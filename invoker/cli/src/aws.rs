@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_types::service_config::ServiceConfigKey;
-use invoker::HttpClient;
+use invoker::{FunctionUrls, HttpClient};
 
 use crate::args::Connection;
 use crate::report::{Failure, say};
@@ -24,13 +24,78 @@ const CREDENTIALS_WITHIN: Duration = Duration::from_secs(60);
 /// The name under which a role is assumed, as its owner sees it in the logs.
 const ROLE_SESSION: &str = "invoker";
 
-/// The SDK's usual chains for region and credentials, looked through before anything is called, so
-/// that a gap in them is named as such.
+/// What leads to functions by their names.
 pub(crate) async fn configuration(
     connection: &Connection,
     http_client: &HttpClient,
     quiet: bool,
 ) -> Result<SdkConfig, Failure> {
+    let loaded = load(connection, http_client).await;
+    let endpoint = endpoint(connection, &loaded)?;
+    let loopback = endpoint.as_deref().is_some_and(is_loopback);
+    let mut config = loaded.clone().into_builder();
+    if loaded.region().is_none() {
+        if !loopback {
+            return Err(no_region());
+        }
+        config = config.region(Region::from_static(LOOPBACK_REGION));
+    }
+    let config = config.build();
+    let found = credentials(connection, &config, loopback).await?;
+    if found.is_none() && !quiet {
+        say("invoker: no credentials found; the endpoint is on loopback, so any will do");
+    }
+    let credentials = found.unwrap_or_else(|| SharedCredentialsProvider::new(placeholder()));
+    Ok(config.into_builder().credentials_provider(credentials).build())
+}
+
+/// What leads to functions by their URLs, such as `function`.
+pub(crate) async fn function_urls(
+    function: &str,
+    connection: &Connection,
+    http_client: HttpClient,
+    quiet: bool,
+) -> Result<FunctionUrls, Failure> {
+    checked("FUNCTION", function)?;
+    if connection.endpoint_url.is_some() {
+        let message = "a Function URL is its own endpoint: leave --endpoint-url out";
+        return Err(Failure::Usage(message.into()));
+    }
+    if connection.access.no_sign {
+        return Ok(FunctionUrls::unsigned(http_client));
+    }
+    let loaded = load(connection, &http_client).await;
+    let loopback = is_loopback(function);
+    let Some(credentials) = credentials(connection, &loaded, loopback).await? else {
+        if !quiet {
+            say("invoker: no credentials found; the function is on loopback, so nothing is signed");
+        }
+        return Ok(FunctionUrls::unsigned(http_client));
+    };
+    let urls = FunctionUrls::signed(http_client, credentials);
+    let urls = match loaded.region() {
+        Some(region) => urls.region(region.as_ref()),
+        None if loopback => urls.region(LOOPBACK_REGION),
+        None => urls,
+    };
+    match urls.region_of(function) {
+        Some(_) => Ok(urls),
+        None => Err(no_region()),
+    }
+}
+
+/// Whether a function is called by its URL.
+pub(crate) fn is_url(function: &str) -> bool {
+    function.starts_with("https://") || function.starts_with("http://")
+}
+
+fn no_region() -> Failure {
+    let message = "no region: set --region, AWS_REGION, or a profile that has one";
+    Failure::Configuration(message.into())
+}
+
+/// What the environment and the files say, as the SDK understands them.
+async fn load(connection: &Connection, http_client: &HttpClient) -> SdkConfig {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).http_client(http_client.clone());
     if let Some(profile) = &connection.profile {
@@ -45,48 +110,34 @@ pub(crate) async fn configuration(
     if connection.access.dual_stack {
         loader = loader.use_dual_stack(true);
     }
-    let loaded = loader.load().await;
-    let endpoint = endpoint(connection, &loaded)?;
-    let loopback = endpoint.as_deref().is_some_and(is_loopback);
+    loader.load().await
+}
 
-    let mut config = loaded.clone().into_builder();
-    if loaded.region().is_none() {
-        if !loopback {
-            let message = "no region: set --region, AWS_REGION, or a profile that has one";
-            return Err(Failure::Configuration(message.into()));
-        }
-        config = config.region(Region::from_static(LOOPBACK_REGION));
-    }
-    let found = match loaded.credentials_provider() {
-        Some(provider) => look(&provider).await?,
-        None => Err(String::new()),
+/// Whose credentials calls are signed with, looked for before anything is called, so that a gap is
+/// named as such; `None` where there are none, and none are needed.
+async fn credentials(
+    connection: &Connection,
+    config: &SdkConfig,
+    loopback: bool,
+) -> Result<Option<SharedCredentialsProvider>, Failure> {
+    let role = connection.access.role_arn.as_ref();
+    let Some(provider) = config.credentials_provider() else {
+        return no_credentials(connection, "", loopback && role.is_none()).map(|()| None);
     };
-    if let Err(why) = found {
-        if let Some(failure) = no_credentials(connection, &why, loopback) {
-            return Err(failure);
-        }
-        if !quiet {
-            say("invoker: no credentials found; the endpoint is on loopback, so any will do");
-        }
-        config.set_credentials_provider(Some(SharedCredentialsProvider::new(placeholder())));
+    if let Err(why) = look(&provider).await? {
+        return no_credentials(connection, &why, loopback && role.is_none()).map(|()| None);
     }
-    if let Some(role) = &connection.access.role_arn {
-        let session = connection.access.role_session_name.as_deref().unwrap_or(ROLE_SESSION);
-        let own = config.build();
-        config = own.clone().into_builder();
-        let assumed =
-            AssumeRoleProvider::builder(role).session_name(session).configure(&own).build().await;
-        let assumed = SharedCredentialsProvider::new(assumed);
-        if let Err(why) = look(&assumed).await? {
-            let message = format!(
-                "the role {role} cannot be assumed{why}: the caller needs sts:AssumeRole on it, and \
-                 the role has to trust the caller"
-            );
-            return Err(Failure::Configuration(message));
-        }
-        config.set_credentials_provider(Some(assumed));
+    let Some(role) = role else { return Ok(Some(provider)) };
+    let session = connection.access.role_session_name.as_deref().unwrap_or(ROLE_SESSION);
+    let assumed = AssumeRoleProvider::builder(role).session_name(session).configure(config);
+    let assumed = SharedCredentialsProvider::new(assumed.build().await);
+    match look(&assumed).await? {
+        Ok(()) => Ok(Some(assumed)),
+        Err(why) => Err(Failure::Configuration(format!(
+            "the role {role} cannot be assumed{why}: the caller needs sts:AssumeRole on it, and the \
+             role has to trust the caller"
+        ))),
     }
-    Ok(config.build())
 }
 
 /// Looks for credentials; if there are none, says why in parentheses.
@@ -103,7 +154,7 @@ async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), String>
 }
 
 /// What to tell somebody without credentials; nothing where none are needed.
-fn no_credentials(connection: &Connection, why: &str, loopback: bool) -> Option<Failure> {
+fn no_credentials(connection: &Connection, why: &str, loopback: bool) -> Result<(), Failure> {
     let chosen = connection.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
     let of_profile = chosen.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
     let message = if why.contains("SSO") {
@@ -116,14 +167,14 @@ fn no_credentials(connection: &Connection, why: &str, loopback: bool) -> Option<
             "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
         )
     } else if loopback {
-        return None;
+        return Ok(());
     } else {
         format!(
             "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE \
              or --profile, or sign in with the AWS CLI"
         )
     };
-    Some(Failure::Configuration(message))
+    Err(Failure::Configuration(message))
 }
 
 /// For a service on loopback that checks no signatures.

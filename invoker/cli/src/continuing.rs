@@ -75,7 +75,12 @@ pub(crate) fn command(
     flag("--role-session-name", access.role_session_name.clone());
     let ca_bundle = access.ca_bundle.as_ref();
     flag("--ca-bundle", ca_bundle.map(|file| file.display().to_string()));
-    for (wanted, name) in [(access.fips, " --fips"), (access.dual_stack, " --dual-stack")] {
+    let switches = [
+        (access.fips, " --fips"),
+        (access.dual_stack, " --dual-stack"),
+        (access.no_sign, " --no-sign"),
+    ];
+    for (wanted, name) in switches {
         command.push_str(if wanted { name } else { "" });
     }
     if transfer.no_segments {

@@ -23,7 +23,7 @@ const LOCAL_FUNCTION: &str = "local";
 
 /// A function that can be called.
 pub(crate) struct Target {
-    client: aws_sdk_lambda::Client,
+    invoker: Invoker,
     function: String,
     /// What is behind `local:`; it ends when it is dropped.
     local: Option<Local>,
@@ -46,19 +46,31 @@ impl Target {
             return Self::start_local(folder, connection).await;
         }
         let http_client = http_client::http_client(connection).await?;
-        let config = aws::configuration(connection, &http_client, quiet).await?;
-        let mut lambda = aws_sdk_lambda::config::Builder::from(&config);
-        if let Some(url) = &connection.endpoint_url {
-            // Of this service alone: credentials come from others.
-            lambda = lambda.endpoint_url(url);
-        }
-        let client = aws_sdk_lambda::Client::from_conf(lambda.build());
-        Ok(Self { client, function: function.to_owned(), local: None })
+        let invoker = match aws::is_url(function) {
+            true => {
+                let urls = aws::function_urls(function, connection, http_client, quiet).await?;
+                Invoker::of_function_urls(urls)
+            }
+            false => {
+                if connection.access.no_sign {
+                    let message = "--no-sign is for functions that are called by their URLs";
+                    return Err(Failure::Usage(message.into()));
+                }
+                let config = aws::configuration(connection, &http_client, quiet).await?;
+                let mut lambda = aws_sdk_lambda::config::Builder::from(&config);
+                if let Some(url) = &connection.endpoint_url {
+                    // Of this service alone: credentials come from others.
+                    lambda = lambda.endpoint_url(url);
+                }
+                Invoker::from_conf(lambda.build())
+            }
+        };
+        Ok(Self { invoker, function: function.to_owned(), local: None })
     }
 
     /// What calls it.
     pub(crate) fn invoker(&self, timeouts: Timeouts) -> Invoker {
-        Invoker::new(self.client.clone()).timeouts(timeouts)
+        self.invoker.clone().timeouts(timeouts)
     }
 
     /// The download that `question` asks for.
@@ -122,8 +134,8 @@ impl Target {
             .credentials_provider(SharedCredentialsProvider::new(placeholder()))
             .endpoint_url(service.endpoint_url())
             .build();
-        let client = aws_sdk_lambda::Client::new(&config);
+        let invoker = Invoker::from_conf(aws_sdk_lambda::Config::from(&config));
         let local = Some(Local { service, _checksums: checksums });
-        Ok(Self { client, function: LOCAL_FUNCTION.to_owned(), local })
+        Ok(Self { invoker, function: LOCAL_FUNCTION.to_owned(), local })
     }
 }

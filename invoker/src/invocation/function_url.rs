@@ -75,8 +75,8 @@ impl FunctionUrls {
         self
     }
 
-    /// The region that a call of `function` is signed for.
-    pub(crate) fn region_of<'a>(&'a self, function: &'a str) -> Option<&'a str> {
+    /// The region that a call of `function`, an URL, is signed for; `None` where nobody names one.
+    pub fn region_of<'a>(&'a self, function: &'a str) -> Option<&'a str> {
         signature::region_in(function).or(self.signer.as_ref()?.region())
     }
 

@@ -23,6 +23,9 @@ pub(crate) struct Access {
     /// The region's endpoint for IPv4 and IPv6 [env: AWS_USE_DUALSTACK_ENDPOINT]
     #[arg(long)]
     pub(crate) dual_stack: bool,
+    /// Sign nothing: for a Function URL that asks nobody who they are
+    #[arg(long)]
+    pub(crate) no_sign: bool,
 }
 
 fn role(text: &str) -> Result<String, String> {
