@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -12,25 +12,50 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 /// The endpoint. Its threads end with the test's process.
 pub(crate) struct Endpoint {
     pub(crate) url: String,
+    heard: Arc<Mutex<Vec<Call>>>,
+}
+
+/// What a caller sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    /// The first line and the headers.
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Endpoint {
     /// Answers each call, counted from 0, with all bytes of an HTTP answer; then closes.
     pub(crate) fn start(answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::answering(move |number, _| answer(number))
+    }
+
+    /// The same, by what the call says.
+    pub(crate) fn answering(
+        answer: impl Fn(usize, &Call) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answer = Arc::new(answer);
         thread::spawn(move || {
             for (number, socket) in listener.incoming().enumerate() {
                 let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
+                let log = Arc::clone(&log);
                 thread::spawn(move || {
-                    let mut socket = read_call(socket);
+                    let (mut socket, call) = read_call(socket);
+                    log.lock().unwrap().push(call.clone());
                     // The caller may leave at any time: a failed write is its business.
-                    let _ = socket.write_all(&answer(number));
+                    let _ = socket.write_all(&answer(number, &call));
                 });
             }
         });
-        Self { url }
+        Self { url, heard }
+    }
+
+    /// All calls so far, of an endpoint that answers.
+    pub(crate) fn heard(&self) -> Vec<Call> {
+        self.heard.lock().unwrap().clone()
     }
 
     /// Takes calls, answers with these bytes, and is silent from then on.
@@ -41,12 +66,12 @@ impl Endpoint {
             // Kept, so that none of them is closed.
             let mut calls = Vec::new();
             for socket in listener.incoming() {
-                let mut socket = read_call(socket.unwrap());
+                let (mut socket, _) = read_call(socket.unwrap());
                 let _ = socket.write_all(&answer);
                 calls.push(socket);
             }
         });
-        Self { url }
+        Self { url, heard: Arc::default() }
     }
 
     /// Answers with `answer`, and then a byte of zero every `pause`.
@@ -57,7 +82,7 @@ impl Endpoint {
             for socket in listener.incoming() {
                 let (socket, answer) = (socket.unwrap(), answer.clone());
                 thread::spawn(move || {
-                    let mut socket = read_call(socket);
+                    let (mut socket, _) = read_call(socket);
                     let mut sent = socket.write_all(&answer);
                     while sent.is_ok() {
                         thread::sleep(pause);
@@ -66,26 +91,28 @@ impl Endpoint {
                 });
             }
         });
-        Self { url }
+        Self { url, heard: Arc::default() }
     }
 }
 
 /// Reads a whole call, so that closing the socket is a clean end and no reset.
-fn read_call(socket: TcpStream) -> TcpStream {
+fn read_call(socket: TcpStream) -> (TcpStream, Call) {
     let mut reader = BufReader::new(socket);
     let mut body_len = 0;
-    let mut line = String::new();
+    let (mut head, mut line) = (String::new(), String::new());
     while reader.read_line(&mut line).is_ok_and(|len| len > 2) {
         if let Some((name, value)) = line.split_once(':')
             && name.eq_ignore_ascii_case("content-length")
         {
             body_len = value.trim().parse().unwrap();
         }
+        head.push_str(&line);
         line.clear();
     }
     let mut body = vec![0; body_len];
     let _ = reader.read_exact(&mut body);
-    reader.into_inner()
+    let body = String::from_utf8_lossy(&body).into_owned();
+    (reader.into_inner(), Call { head, body })
 }
 
 /// An HTTP answer whose body ends with the connection, as HTTP allows: only the frames tell whether
