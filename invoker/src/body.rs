@@ -57,6 +57,8 @@ pub struct ResponseStream {
     phase: Phase,
     /// When it must be whole, and the timer for it.
     deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
+    /// The last bytes of a promised length, while their end is not proven: see `poll_frame`.
+    last: Bytes,
     /// The rest of a slice that did not fit into the buffer of an `AsyncRead`.
     unread: Bytes,
 }
@@ -132,6 +134,7 @@ impl ResponseStream {
             ready: Default::default(),
             phase: Phase::Reading,
             deadline: None,
+            last: Bytes::new(),
             unread: Bytes::new(),
         })
     }
@@ -210,7 +213,22 @@ impl ResponseStream {
     ///
     /// Safe: no byte is lost when the future is dropped.
     pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
-        std::future::poll_fn(|cx| self.poll_body(cx)).await
+        std::future::poll_fn(|cx| self.poll_next_bytes(cx)).await
+    }
+
+    fn poll_next_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        match self.last.is_empty() {
+            true => self.poll_body(cx),
+            false => Poll::Ready(Some(Ok(std::mem::take(&mut self.last)))),
+        }
+    }
+
+    /// Bytes still to be handed out, if their number is promised.
+    fn left(&self) -> Option<u64> {
+        let promised = self.promised_len()?;
+        let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
+        let handed_out = self.arrived - (waiting + self.last.len()) as u64;
+        Some(promised.saturating_sub(handed_out))
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -373,7 +391,7 @@ impl Stream for ResponseStream {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_body(cx)
+        self.poll_next_bytes(cx)
     }
 }
 
@@ -381,26 +399,38 @@ impl http_body::Body for ResponseStream {
     type Data = Bytes;
     type Error = Error;
 
+    /// The last bytes of a promised length are given when the end is proven, and not before: who sends
+    /// them on with that length asks for nothing after them, and would miss the failure.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
-        self.poll_body(cx).map(|item| item.map(|bytes| bytes.map(http_body::Frame::data)))
+        loop {
+            let next = ready!(self.poll_body(cx));
+            let given = match next {
+                Some(Ok(bytes)) if self.last.is_empty() && self.left() == Some(0) => {
+                    self.last = bytes;
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.last = Bytes::new();
+                    Some(Err(error))
+                }
+                Some(Ok(bytes)) if self.last.is_empty() => Some(Ok(bytes)),
+                Some(Ok(bytes)) => Some(Ok(std::mem::replace(&mut self.last, bytes))),
+                None => Some(Ok(std::mem::take(&mut self.last)))
+                    .filter(|last| last.as_ref().is_ok_and(|last: &Bytes| !last.is_empty())),
+            };
+            return Poll::Ready(given.map(|bytes| bytes.map(http_body::Frame::data)));
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.phase == Phase::Ended
+        self.phase == Phase::Ended && self.last.is_empty()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        match self.promised_len() {
-            Some(promised) => {
-                let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
-                let delivered = self.arrived - waiting as u64;
-                http_body::SizeHint::with_exact(promised.saturating_sub(delivered))
-            }
-            None => http_body::SizeHint::default(),
-        }
+        self.left().map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
     }
 }
 
@@ -413,7 +443,7 @@ impl AsyncRead for ResponseStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         if self.unread.is_empty() {
-            match ready!(self.poll_body(cx)) {
+            match ready!(self.poll_next_bytes(cx)) {
                 Some(Ok(bytes)) => self.unread = bytes,
                 Some(Err(error)) => return Poll::Ready(Err(std::io::Error::other(error))),
                 None => return Poll::Ready(Ok(())),

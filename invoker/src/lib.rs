@@ -45,8 +45,8 @@ pub use checksum::Checksum;
 pub use client::Invoker;
 pub use description::Description;
 pub use download::{
-    DEFAULT_IN_FLIGHT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums, Integrity, OrderedBytes,
-    Report, Unfinished, Verified, Wanted, file_checksums,
+    DEFAULT_IN_FLIGHT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums, Integrity, OrderedBody,
+    OrderedBytes, Report, Unfinished, Verified, Wanted, file_checksums,
 };
 pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
@@ -57,4 +57,4 @@ pub use invocation::FunctionUrls;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;
-pub use progress::{Progress, Snapshot};
+pub use progress::{Event, Events, Progress, Snapshot};

@@ -1,5 +1,8 @@
 //! What happens in a download is counted here while it happens, and can be looked at from outside.
 
+mod events;
+
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,7 +10,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::description::Description;
+use crate::error::Error;
 use crate::meter::Meter;
+
+use events::Listeners;
+pub use events::{Event, Events};
+
+/// How many bytes make an event.
+const TOLD_EVERY: u64 = 1024 * 1024;
 
 /// Stands for "not known yet" in a counter.
 const UNKNOWN: u64 = u64::MAX;
@@ -38,6 +48,7 @@ struct Counters {
     throttles: AtomicU64,
     meter: Meter,
     description: OnceLock<Description>,
+    listeners: Listeners,
 }
 
 /// The counters of a download at one moment.
@@ -114,6 +125,7 @@ impl Progress {
             throttles: zero(),
             meter: Meter::default(),
             description: OnceLock::new(),
+            listeners: Listeners::default(),
         };
         Self { counters: Arc::new(counters) }
     }
@@ -150,6 +162,37 @@ impl Progress {
         self.counters.description.get()
     }
 
+    /// What happens from now on, as it happens; for a listener who comes before the download is started,
+    /// all of it.
+    ///
+    /// The download never waits for a listener: one who is too slow loses the oldest events, and is
+    /// told how many. The counters are right at any time, whatever was missed.
+    ///
+    /// ```no_run
+    /// # async fn run(invoker: invoker::Invoker) -> Result<(), invoker::Error> {
+    /// let download = invoker.object("files", "measurements.parquet");
+    /// let (progress, mut events) = (download.progress(), download.progress().events());
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.next().await {
+    ///         println!("{event:?}, {} bytes", progress.snapshot().bytes);
+    ///     }
+    /// });
+    /// download.to_file("measurements.parquet").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self) -> Events {
+        self.counters.listeners.add()
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        self.counters.listeners.tell(event);
+    }
+
+    /// The download has ended.
+    pub(crate) fn end(&self, error: Option<&Error>) {
+        self.tell(|| Event::Ended { error: error.map(|error| error.kind().clone()) });
+    }
+
     pub(crate) fn meter(&self) -> &Meter {
         &self.counters.meter
     }
@@ -161,7 +204,9 @@ impl Progress {
 
     pub(crate) fn begin(&self) {
         // Only the first time counts.
-        let _ = self.counters.began.set(Instant::now());
+        if self.counters.began.set(Instant::now()).is_ok() {
+            self.tell(|| Event::Started);
+        }
     }
 
     fn elapsed(&self) -> Duration {
@@ -186,7 +231,11 @@ impl Progress {
     pub(crate) fn decoded(&self, bytes: u64) {
         let counters = &*self.counters;
         let now = self.micros();
-        counters.received.fetch_add(bytes, Relaxed);
+        let before = counters.received.fetch_add(bytes, Relaxed);
+        let all = before.saturating_add(bytes);
+        if before / TOLD_EVERY != all / TOLD_EVERY {
+            self.tell(|| Event::Received { bytes: all });
+        }
         counters.last_byte_micros.store(now, Relaxed);
         let _ = counters.first_byte_micros.compare_exchange(UNKNOWN, now, Relaxed, Relaxed);
     }
@@ -207,10 +256,12 @@ impl Progress {
     pub(crate) fn split(&self) {
         self.counters.segments.fetch_sub(1, Relaxed);
         self.counters.splits.fetch_add(1, Relaxed);
+        self.tell(|| Event::Split);
     }
 
-    pub(crate) fn hedged(&self) {
+    pub(crate) fn hedged(&self, left: &Range<u64>) {
         self.counters.hedges.fetch_add(1, Relaxed);
+        self.tell(|| Event::Hedged { range: left.clone() });
     }
 
     pub(crate) fn throttled(&self) {
@@ -224,12 +275,13 @@ impl Progress {
     }
 
     /// Counts a segment as in flight until the guard is dropped.
-    pub(crate) fn start_segment(&self) -> InFlight {
+    pub(crate) fn start_segment(&self, range: Option<Range<u64>>) -> InFlight {
         let counters = &*self.counters;
         counters.segments.fetch_add(1, Relaxed);
         let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
         counters.in_flight_max.fetch_max(now, Relaxed);
-        InFlight { counters: Arc::clone(&self.counters) }
+        self.tell(|| Event::SegmentStarted { range: range.clone() });
+        InFlight { counters: Arc::clone(&self.counters), range }
     }
 
     fn micros(&self) -> u64 {
@@ -240,10 +292,12 @@ impl Progress {
 /// One segment in flight.
 pub(crate) struct InFlight {
     counters: Arc<Counters>,
+    range: Option<Range<u64>>,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.counters.in_flight.fetch_sub(1, Relaxed);
+        self.counters.listeners.tell(|| Event::SegmentEnded { range: self.range.clone() });
     }
 }

@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::invocation::Invocation;
 use crate::piece::{Piece, Version};
-use crate::progress::{InFlight, Progress};
+use crate::progress::{Event, InFlight, Progress};
 use tokio::time::{Instant, Sleep};
 
 use left::Left;
@@ -117,8 +117,13 @@ impl Asking {
             Decision::GiveUp => Err(error),
             Decision::RetryAfter(delay) => {
                 tracing::debug!(error = %error, ?delay, "an invocation failed and is repeated");
-                if class != Class::Throttle {
-                    self.progress.retried();
+                match class {
+                    Class::Throttle => self.progress.tell(|| Event::Throttled { after: delay }),
+                    _ => {
+                        self.progress.retried();
+                        let kind = || error.kind().clone();
+                        self.progress.tell(|| Event::Retried { kind: kind(), after: delay });
+                    }
                 }
                 tokio::time::sleep(delay).await;
                 Ok(())
@@ -196,7 +201,7 @@ impl Segment {
             failed_at: range.start,
             sum: Sum::default(),
             second_sum: None,
-            _in_flight: asking.progress.start_segment(),
+            _in_flight: asking.progress.start_segment(Some(range.clone())),
             asking,
             version,
             range,
@@ -331,10 +336,10 @@ impl Segment {
         }
         drop(pace);
         self.range.end = self.left.end();
-        self.asking.progress.hedged();
+        let rest = self.next..self.range.end;
+        self.asking.progress.hedged(&rest);
         tracing::debug!(segment = ?self.range, at = self.next, "a slow segment is asked for again");
         let (asking, version) = (Arc::clone(&self.asking), Arc::clone(&self.version));
-        let rest = self.next..self.range.end;
         self.second = Second::Asked(Box::pin(async move { ask(&asking, &version, rest).await }));
     }
 
