@@ -1,22 +1,16 @@
 //! A thousand streams at once, of one client process on one endpoint: how much memory each costs the
 //! client, while all are open and none is read, and until all have been read to their ends. Once with
-//! the SDK's own HTTP client, whose buffers grow, and once with that of the command.
+//! the SDK's own HTTP client, whose buffers grow, and once with that of this library, which the command has.
 
 use std::process::{Command, Stdio};
 
 use futures_util::future::try_join_all;
-use invoker::{Error, Invocation, Invoker, ResponseStream};
+use invoker::{Error, HttpClient, Invocation, Invoker, ResponseStream};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 #[path = "../examples/support/mod.rs"]
 mod support;
-
-#[allow(dead_code, reason = "the command's own; it trusts a system's certificates as well")]
-#[path = "../invoker/cli/src/http_client.rs"]
-mod http_client;
-
-use http_client::{Roots, http_client};
 
 /// Streams at once.
 const STREAMS: usize = 1_000;
@@ -30,7 +24,7 @@ const FILES: u64 = 4 * STREAMS as u64;
 
 /// Whose HTTP client the client has.
 const SDK: &str = "the SDK's own";
-const COMMAND: &str = "the command's";
+const LIBRARY: &str = "the library's";
 
 const KIB: f64 = 1024.0;
 
@@ -47,7 +41,7 @@ fn main() {
         Some("function") => runtime.block_on(async {
             stream_fn::serve(stream_fn::source::Pattern).await.expect("a Runtime API");
         }),
-        Some(kind @ (SDK | COMMAND)) => {
+        Some(kind @ (SDK | LIBRARY)) => {
             let endpoint = std::env::args().nth(2).expect("an endpoint");
             runtime.block_on(client(kind, &endpoint));
         }
@@ -67,7 +61,7 @@ async fn compare() {
         .expect("the local service");
     println!("| HTTP client | {STREAMS} streams open, none read | the most, until all are read |");
     println!("|---|---|---|");
-    for kind in [SDK, COMMAND] {
+    for kind in [SDK, LIBRARY] {
         let mut command = Command::new(&this);
         command.args([kind, &local.endpoint_url()]).stdout(Stdio::inherit());
         let status = tokio::task::spawn_blocking(move || command.status()).await;
@@ -79,8 +73,9 @@ async fn compare() {
 
 async fn client(kind: &str, endpoint: &str) {
     let mut config = support::client(endpoint).config().to_builder();
-    if kind == COMMAND {
-        config.set_http_client(Some(http_client(Roots::None).expect("an HTTP client")));
+    if kind == LIBRARY {
+        let client = HttpClient::builder().no_roots().build().expect("an HTTP client");
+        config = config.http_client(client);
     }
     let invoker = Invoker::new(aws_sdk_lambda::Client::from_conf(config.build()));
     // What the first stream needs, such as the SDK's own tables, is no stream's own.

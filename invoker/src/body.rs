@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, quotable};
 use crate::head::{Beginning, Head, HeadReader};
 use crate::invocation::{Begun, Events};
+use crate::trace::Teller;
 use decoding::Decoding;
 
 /// The streamed result of one invocation.
@@ -37,6 +38,7 @@ use decoding::Decoding;
 /// service does not cancel functions.
 pub struct ResponseStream {
     events: Events,
+    teller: Teller,
     begun: Begun,
     head: Option<Head>,
     /// Body bytes that came with the head.
@@ -55,6 +57,8 @@ pub struct ResponseStream {
     phase: Phase,
     /// When it must be whole, and the timer for it.
     deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
+    /// The last bytes of a promised length, while their end is not proven: see `poll_frame`.
+    last: Bytes,
     /// The rest of a slice that did not fit into the buffer of an `AsyncRead`.
     unread: Bytes,
 }
@@ -70,9 +74,31 @@ enum Phase {
 
 impl ResponseStream {
     /// Waits until it is certain whether there is a head.
-    pub(crate) async fn begin(begun: Begun, mut events: Events) -> Result<Self, Error> {
+    pub(crate) async fn begin(
+        begun: Begun,
+        events: Events,
+        mut teller: Teller,
+    ) -> Result<Self, Error> {
+        teller.answered(begun.request_id.as_deref(), begun.executed_version.as_deref());
+        match Self::with_head(begun, events).await {
+            Ok(begun) => Ok(begun(teller)),
+            Err(error) => {
+                teller.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn with_head(
+        mut begun: Begun,
+        mut events: Events,
+    ) -> Result<impl FnOnce(Teller) -> Self, Error> {
         let mut reader = HeadReader::default();
+        let of_http = begun.http_head.take().map(Head::from);
         let (head, first) = loop {
+            if of_http.is_some() {
+                break (of_http, Bytes::new());
+            }
             let payload = std::future::poll_fn(|cx| events.poll_payload(cx)).await;
             let beginning = match payload {
                 Some(payload) => payload.and_then(|bytes| reader.push(bytes)),
@@ -94,8 +120,9 @@ impl ResponseStream {
         // These two speak of a body without having one (RFC 9110, sections 15.3.5 and 15.4.5).
         let has_body = |head: &&Head| !matches!(head.status, 204 | 304);
         let promised = head.as_ref().filter(has_body).and_then(Head::content_length);
-        Ok(Self {
+        Ok(move |teller| Self {
             events,
+            teller,
             begun,
             head,
             first,
@@ -107,6 +134,7 @@ impl ResponseStream {
             ready: Default::default(),
             phase: Phase::Reading,
             deadline: None,
+            last: Bytes::new(),
             unread: Bytes::new(),
         })
     }
@@ -185,7 +213,22 @@ impl ResponseStream {
     ///
     /// Safe: no byte is lost when the future is dropped.
     pub async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
-        std::future::poll_fn(|cx| self.poll_body(cx)).await
+        std::future::poll_fn(|cx| self.poll_next_bytes(cx)).await
+    }
+
+    fn poll_next_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        match self.last.is_empty() {
+            true => self.poll_body(cx),
+            false => Poll::Ready(Some(Ok(std::mem::take(&mut self.last)))),
+        }
+    }
+
+    /// Bytes still to be handed out, if their number is promised.
+    fn left(&self) -> Option<u64> {
+        let promised = self.promised_len()?;
+        let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
+        let handed_out = self.arrived - (waiting + self.last.len()) as u64;
+        Some(promised.saturating_sub(handed_out))
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -196,12 +239,17 @@ impl ResponseStream {
             true => ready!(self.poll_decoded(cx)),
             false => ready!(self.poll_received(cx)),
         };
+        let id = self.begun.request_id.as_deref();
+        let item = item.map(|item| item.map_err(|error| error.with_request_id(id)));
         if !matches!(item, Some(Ok(_))) {
             self.phase = Phase::Ended;
+            self.teller.received(self.arrived);
+            match &item {
+                Some(Err(error)) => self.teller.failed(error),
+                _ => self.teller.ended(),
+            }
         }
-        Poll::Ready(item.map(|item| {
-            item.map_err(|error| error.with_request_id(self.begun.request_id.as_deref()))
-        }))
+        Poll::Ready(item)
     }
 
     /// The next bytes as they came; `None` when they are whole.
@@ -320,6 +368,12 @@ impl ResponseStream {
     }
 }
 
+impl Drop for ResponseStream {
+    fn drop(&mut self) {
+        self.teller.received(self.arrived);
+    }
+}
+
 impl std::fmt::Debug for ResponseStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseStream")
@@ -337,7 +391,7 @@ impl Stream for ResponseStream {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_body(cx)
+        self.poll_next_bytes(cx)
     }
 }
 
@@ -345,26 +399,38 @@ impl http_body::Body for ResponseStream {
     type Data = Bytes;
     type Error = Error;
 
+    /// The last bytes of a promised length are given when the end is proven, and not before: who sends
+    /// them on with that length asks for nothing after them, and would miss the failure.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
-        self.poll_body(cx).map(|item| item.map(|bytes| bytes.map(http_body::Frame::data)))
+        loop {
+            let next = ready!(self.poll_body(cx));
+            let given = match next {
+                Some(Ok(bytes)) if self.last.is_empty() && self.left() == Some(0) => {
+                    self.last = bytes;
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.last = Bytes::new();
+                    Some(Err(error))
+                }
+                Some(Ok(bytes)) if self.last.is_empty() => Some(Ok(bytes)),
+                Some(Ok(bytes)) => Some(Ok(std::mem::replace(&mut self.last, bytes))),
+                None => Some(Ok(std::mem::take(&mut self.last)))
+                    .filter(|last| last.as_ref().is_ok_and(|last: &Bytes| !last.is_empty())),
+            };
+            return Poll::Ready(given.map(|bytes| bytes.map(http_body::Frame::data)));
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.phase == Phase::Ended
+        self.phase == Phase::Ended && self.last.is_empty()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        match self.promised_len() {
-            Some(promised) => {
-                let waiting = self.ready.iter().map(Bytes::len).sum::<usize>() + self.keeper.held();
-                let delivered = self.arrived - waiting as u64;
-                http_body::SizeHint::with_exact(promised.saturating_sub(delivered))
-            }
-            None => http_body::SizeHint::default(),
-        }
+        self.left().map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
     }
 }
 
@@ -377,7 +443,7 @@ impl AsyncRead for ResponseStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         if self.unread.is_empty() {
-            match ready!(self.poll_body(cx)) {
+            match ready!(self.poll_next_bytes(cx)) {
                 Some(Ok(bytes)) => self.unread = bytes,
                 Some(Err(error)) => return Poll::Ready(Err(std::io::Error::other(error))),
                 None => return Poll::Ready(Ok(())),

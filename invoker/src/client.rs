@@ -1,22 +1,70 @@
 //! A configured SDK client goes in; streamed results and downloads come out.
 
+use std::ops::Range;
+
+use tracing::Instrument as _;
+
 use crate::body::ResponseStream;
 use crate::deadline::Deadline;
-use crate::error::Error;
-use crate::invocation::{self, Invocation, SdkRetries, Timeouts};
+use crate::error::{Error, ErrorKind};
+#[cfg(feature = "function-url")]
+use crate::invocation::FunctionUrls;
+use crate::invocation::{self, Begun, Events, Invocation, SdkRetries, Timeouts};
 use crate::meter::Meter;
+use crate::trace::Teller;
 
 /// Calls streaming functions. Cheap to clone; clones share the SDK client's connections.
 #[derive(Clone, Debug)]
 pub struct Invoker {
-    client: aws_sdk_lambda::Client,
+    /// For functions that are called by name.
+    client: Option<aws_sdk_lambda::Client>,
+    /// For those that are called by URL.
+    #[cfg(feature = "function-url")]
+    urls: Option<FunctionUrls>,
     timeouts: Timeouts,
 }
 
 impl Invoker {
     /// Calls through `client`, with its credentials, region, endpoint, HTTP client and retries.
     pub fn new(client: aws_sdk_lambda::Client) -> Self {
-        Self { client, timeouts: Timeouts::default() }
+        Self {
+            client: Some(client),
+            #[cfg(feature = "function-url")]
+            urls: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Calls functions by their URLs only.
+    #[cfg(feature = "function-url")]
+    pub fn of_function_urls(urls: FunctionUrls) -> Self {
+        Self { client: None, urls: Some(urls), timeouts: Timeouts::default() }
+    }
+
+    /// Calls functions by their URLs as well, where that is how an invocation names them.
+    #[cfg(feature = "function-url")]
+    pub fn function_urls(mut self, urls: FunctionUrls) -> Self {
+        self.urls = Some(urls);
+        self
+    }
+
+    /// As [`new`](Self::new): the client of a service that has one already, whose connections and
+    /// credentials are shared.
+    pub fn from_client(client: aws_sdk_lambda::Client) -> Self {
+        Self::new(client)
+    }
+
+    /// Calls through a client of its own, made as `config` says. It needs an HTTP client, such as
+    /// `HttpClient` of this library's feature `http-client`, if the SDK's crates have none.
+    ///
+    /// What `aws-config` has loaded becomes one by `aws_sdk_lambda::Config::from(&sdk_config)`.
+    ///
+    /// # Panics
+    ///
+    /// As [`aws_sdk_lambda::Client::from_conf`]: without a behavior version, or without what its
+    /// retries or timeouts sleep with.
+    pub fn from_conf(config: aws_sdk_lambda::Config) -> Self {
+        Self::new(aws_sdk_lambda::Client::from_conf(config))
     }
 
     /// Waits no longer than this.
@@ -42,7 +90,7 @@ impl Invoker {
     pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
         let deadline = self.deadline();
         let (retries, meter) = (SdkRetries::AsConfigured, Meter::default());
-        let begun = deadline.hold(self.call(&invocation, retries, &meter)).await;
+        let begun = deadline.hold(self.call(&invocation, None, retries, &meter)).await;
         begun.map(|stream| stream.until(deadline))
     }
 
@@ -50,7 +98,8 @@ impl Invoker {
     ///
     /// # Errors
     ///
-    /// The service refused, as it would refuse the call, could not be reached or was silent;
+    /// The service refused, as it would refuse the call, could not be reached or was silent; a Function
+    /// URL has no dry run ([`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput));
     /// [`ErrorKind::Inconsistent`](crate::ErrorKind::Inconsistent) if it knows no dry run and has run
     /// the function.
     ///
@@ -58,7 +107,8 @@ impl Invoker {
     ///
     /// Safe: there is nothing to lose.
     pub async fn dry_run(&self, invocation: &Invocation) -> Result<(), Error> {
-        self.deadline().hold(invocation::dry_run(&self.client, invocation, self.timeouts)).await
+        let client = self.client(invocation)?;
+        self.deadline().hold(invocation::dry_run(client, invocation, self.timeouts)).await
     }
 
     /// The deadline of what begins now.
@@ -66,23 +116,72 @@ impl Invoker {
         Deadline::after(self.timeouts.total)
     }
 
-    /// One call that nobody repeats, counted by `meter`.
+    /// One call that nobody repeats, for the bytes of `segment`, counted by `meter`.
     pub(crate) async fn call_once(
         &self,
         invocation: &Invocation,
+        segment: Option<&Range<u64>>,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        self.call(invocation, SdkRetries::Off, meter).await
+        self.call(invocation, segment, SdkRetries::Off, meter).await
     }
 
     async fn call(
         &self,
         invocation: &Invocation,
+        segment: Option<&Range<u64>>,
         retries: SdkRetries,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        let (begun, events) =
-            invocation::call(&self.client, invocation, self.timeouts, retries, meter).await?;
-        ResponseStream::begin(begun, events).await
+        let mut teller = Teller::begin(invocation.function(), self.region(invocation), segment);
+        let called = self.send(invocation, retries, meter);
+        match called.instrument(teller.span()).await {
+            Ok((begun, events)) => ResponseStream::begin(begun, events, teller).await,
+            Err(error) => {
+                teller.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// By the way that the function's name asks for.
+    async fn send(
+        &self,
+        invocation: &Invocation,
+        retries: SdkRetries,
+        meter: &Meter,
+    ) -> Result<(Begun, Events), Error> {
+        #[cfg(feature = "function-url")]
+        if let (true, Some(urls)) = (invocation.is_by_url(), &self.urls) {
+            return urls.call(invocation, self.timeouts, meter).await;
+        }
+        let client = self.client(invocation)?;
+        invocation::call(client, invocation, self.timeouts, retries, meter).await
+    }
+
+    /// What calls the service for this one.
+    fn client(&self, invocation: &Invocation) -> Result<&aws_sdk_lambda::Client, Error> {
+        let message = match (&self.client, invocation.is_by_url()) {
+            (Some(client), false) => return Ok(client),
+            (_, true) => "a function named by its URL is called without the service, by a client that has URLs",
+            (None, false) => "this client calls functions by their URLs only",
+        };
+        Err(Error::new(ErrorKind::InvalidInput, message))
+    }
+
+    /// The region that is called, where that is known.
+    fn region<'a>(&'a self, invocation: &'a Invocation) -> Option<&'a str> {
+        #[cfg(feature = "function-url")]
+        if let (true, Some(urls)) = (invocation.is_by_url(), &self.urls) {
+            return urls.region_of(invocation.function());
+        }
+        let region = self.client.as_ref()?.config().region()?;
+        Some(region.as_ref()).filter(|_| !invocation.is_by_url())
+    }
+}
+
+impl From<aws_sdk_lambda::Client> for Invoker {
+    fn from(client: aws_sdk_lambda::Client) -> Self {
+        Self::new(client)
     }
 }

@@ -8,6 +8,7 @@ mod discovery;
 mod check;
 mod in_order;
 mod one_stream;
+mod ordered_body;
 mod ordered_bytes;
 
 mod journal;
@@ -46,6 +47,7 @@ use check::Check;
 use discovery::{Found, Object};
 use journal::{Journal, Question};
 
+pub use ordered_body::OrderedBody;
 pub use ordered_bytes::OrderedBytes;
 pub use plan::Wanted;
 pub use unfinished::{FileChecksums, Unfinished, Verified, file_checksums};
@@ -340,7 +342,10 @@ impl Download {
         path: impl AsRef<Path>,
         stop: impl Future<Output = ()>,
     ) -> Result<Report, Error> {
-        to_file::to_file(self, path.as_ref(), stop).await
+        let progress = self.progress();
+        let done = to_file::to_file(self, path.as_ref(), stop).await;
+        progress.end(done.as_ref().err());
+        done
     }
 
     /// Starts fetching, to be read in order. Returns when the first answer has begun.
@@ -354,7 +359,8 @@ impl Download {
     /// As [`Invoker::invoke`].
     pub async fn in_order(self) -> Result<OrderedBytes, Error> {
         let segment_size = self.segment_size_in_order();
-        let (asking, found) = self.discover(segment_size).await?;
+        let discovered = self.discover(segment_size).await;
+        let (asking, found) = discovered.inspect_err(|error| self.progress.end(Some(error)))?;
         let check = Check::of(&found, &asking, self.settings.expected);
         Ok(OrderedBytes::start(asking, found, check, segment_size, self.budget))
     }

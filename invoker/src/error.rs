@@ -115,7 +115,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The name of the variant, for logs and reports.
+    /// The name of the kind, without what is in it: `Truncated`, `Refused`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::InvalidInput => "InvalidInput",
@@ -252,24 +252,13 @@ impl Error {
                 (ErrorKind::TimedOut, format!("{service} did not answer in time"))
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                // A client may have a limit of its own for the answer; only words tell them apart.
-                if !causes.text.contains("connect") {
-                    let message = format!("{service} did not answer in time");
-                    return Self::new(ErrorKind::TimedOut, message).with_source(causes);
-                }
-                let message = format!("no connection to {service} in {} s", connect.as_secs_f32());
-                return Self::new(ErrorKind::TimedOut, message).with_time_limit(TimeLimit::Connect);
+                return Self::unconnected(causes, true, &service, connect);
             }
             _ if causes.mentions_credentials() => {
                 (ErrorKind::Configuration, "no usable credentials".to_owned())
             }
-            // It was reached, then. This too only words tell: hyper's, for a call that was being sent.
-            SdkError::DispatchFailure(_) if causes.text.contains("(SendRequest)") => {
-                let message = format!("{service} broke the connection before it answered");
-                (ErrorKind::Unreachable, message)
-            }
             SdkError::DispatchFailure(_) => {
-                (ErrorKind::Unreachable, format!("{service} cannot be reached"))
+                return Self::unconnected(causes, false, &service, connect);
             }
             SdkError::ResponseError(_) => (
                 ErrorKind::NotEventStream,
@@ -278,6 +267,47 @@ impl Error {
             _ => (ErrorKind::InvalidInput, "the call cannot be made as it is".to_owned()),
         };
         Self::new(kind, message).with_source(causes)
+    }
+
+    /// A call that got no answer. Only words tell how far it came.
+    fn unconnected(causes: Causes, timeout: bool, service: &str, connect: Duration) -> Self {
+        if timeout && causes.text.contains("connect") {
+            let message = format!("no connection to {service} in {} s", connect.as_secs_f32());
+            return Self::new(ErrorKind::TimedOut, message).with_time_limit(TimeLimit::Connect);
+        }
+        let (kind, message) = match timeout {
+            // A client may have a limit of its own for the answer.
+            true => (ErrorKind::TimedOut, format!("{service} did not answer in time")),
+            // It was reached, then: hyper's word for a call that was being sent.
+            false if causes.text.contains("(SendRequest)") => {
+                let message = format!("{service} broke the connection before it answered");
+                (ErrorKind::Unreachable, message)
+            }
+            false => (ErrorKind::Unreachable, format!("{service} cannot be reached")),
+        };
+        Self::new(kind, message).with_source(causes)
+    }
+
+    /// What a connection says of a request to the Function URL at `origin`.
+    #[cfg(feature = "function-url")]
+    pub(crate) fn from_connector(
+        error: &aws_smithy_runtime_api::client::result::ConnectorError,
+        origin: &str,
+        connect: Duration,
+    ) -> Self {
+        let function = format!("the function at {origin}");
+        Self::unconnected(Causes::of(error), error.is_timeout(), &function, connect)
+    }
+
+    /// The service's own refusal of a call by URL. `code` may have a name space behind a colon.
+    #[cfg(feature = "function-url")]
+    pub(crate) fn refused(status: u16, code: &str, message: Option<&str>) -> Self {
+        let code = quotable(code.split(':').next().unwrap_or_default());
+        let text = match message.map(told) {
+            Some(text) if !text.is_empty() => format!("the service refused with {code}: {text}"),
+            _ => format!("the service refused with {code} (HTTP {status})"),
+        };
+        Self::new(refusal_kind(status, code), text)
     }
 
     /// What kind of failure this is.

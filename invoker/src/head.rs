@@ -9,6 +9,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::{Error, ErrorKind};
+use crate::invocation::HttpHead;
 
 /// What stands between the JSON of a head and the body.
 pub(crate) const SEPARATOR: [u8; 8] = [0; 8];
@@ -43,6 +44,13 @@ impl Head {
         let digits = self.header("content-length")?.trim();
         // `parse` alone would take a sign as well.
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    }
+}
+
+impl From<HttpHead> for Head {
+    fn from(head: HttpHead) -> Self {
+        let HttpHead { status, headers, cookies } = head;
+        Self { status, headers, cookies }
     }
 }
 

@@ -4,14 +4,16 @@
 mod event;
 
 mod call;
+#[cfg(feature = "function-url")]
+mod function_url;
 
 mod events;
+mod frames;
 
 mod ending;
 mod error_answer;
 mod silence;
 mod timeouts;
-mod trace;
 
 use std::collections::BTreeMap;
 
@@ -26,11 +28,23 @@ use crate::error::{Error, ErrorKind};
 pub(crate) use call::{Begun, SdkRetries, call, dry_run};
 pub(crate) use ending::function_error;
 pub(crate) use events::Events;
+#[cfg(feature = "function-url")]
+pub use function_url::FunctionUrls;
 pub use timeouts::Timeouts;
 
 /// What the service accepts in `X-Amz-Client-Context`, in bytes of base64. Source: the API
 /// reference of InvokeWithResponseStream.
 const CLIENT_CONTEXT_LIMIT: usize = 3_583;
+
+/// The head of an HTTP answer, as it came.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "function-url"), expect(dead_code, reason = "no answer has one"))]
+pub(crate) struct HttpHead {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) cookies: Vec<String>,
+}
 
 /// One call of a function: what is sent. Cheap to clone.
 ///
@@ -52,10 +66,15 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Calls `function`: a name, `name:qualifier`, or a partial or full ARN, qualified or not. The
-    /// payload is `{}` until another is set.
+    /// Calls `function`: a name, `name:qualifier`, or a partial or full ARN, qualified or not; or the
+    /// URL of a function, for an [`Invoker`](crate::Invoker) that has those (feature `function-url`).
+    /// The payload is `{}` until another is set.
     pub fn new(function: impl Into<String>) -> Self {
-        let (function, qualifier) = split_qualifier(function.into());
+        let function = function.into();
+        let (function, qualifier) = match is_url(&function) {
+            true => (function, None),
+            false => split_qualifier(function),
+        };
         Self {
             function,
             qualifier,
@@ -108,6 +127,16 @@ impl Invocation {
     pub fn log_tail(mut self, wanted: bool) -> Self {
         self.log_tail = wanted;
         self
+    }
+
+    /// What it calls, without a qualifier.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Whether it calls an URL.
+    pub(crate) fn is_by_url(&self) -> bool {
+        is_url(&self.function)
     }
 
     /// Whether there is such an entry already, in any case of letters, as HTTP has it.
@@ -183,6 +212,11 @@ impl std::fmt::Debug for Invocation {
             .field("custom", &self.custom.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// No name and no ARN has slashes there.
+fn is_url(function: &str) -> bool {
+    function.starts_with("https://") || function.starts_with("http://")
 }
 
 /// Splits `name:qualifier` and `...:function:name:qualifier`. The service refuses a qualifier that

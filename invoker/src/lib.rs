@@ -10,11 +10,15 @@
 
 pub mod event_stream;
 
+mod byte_range;
 mod checksum;
 mod deadline;
 mod error;
+#[cfg(feature = "http-client")]
+mod http_client;
 mod invocation;
 mod meter;
+pub mod trace;
 
 mod head;
 
@@ -24,7 +28,6 @@ mod body;
 
 mod client;
 
-mod byte_range;
 mod description;
 mod memory_budget;
 mod piece;
@@ -42,12 +45,16 @@ pub use checksum::Checksum;
 pub use client::Invoker;
 pub use description::Description;
 pub use download::{
-    DEFAULT_IN_FLIGHT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums, Integrity, OrderedBytes,
-    Report, Unfinished, Verified, Wanted, file_checksums,
+    DEFAULT_IN_FLIGHT, DEFAULT_SEGMENT_SIZE, Download, FileChecksums, Integrity, OrderedBody,
+    OrderedBytes, Report, Unfinished, Verified, Wanted, file_checksums,
 };
 pub use error::{Error, ErrorKind, TimeLimit};
 pub use head::Head;
+#[cfg(feature = "http-client")]
+pub use http_client::{HttpClient, HttpClientBuilder, Proxies};
+#[cfg(feature = "function-url")]
+pub use invocation::FunctionUrls;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;
-pub use progress::{LogTail, Progress, Snapshot};
+pub use progress::{Event, Events, LogTail, Progress, Snapshot};

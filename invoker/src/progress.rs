@@ -1,6 +1,9 @@
 //! What happens in a download is counted here while it happens, and can be looked at from outside.
 
+mod events;
+
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,6 +14,12 @@ use tokio::time::Instant;
 use crate::description::Description;
 use crate::error::Error;
 use crate::meter::Meter;
+
+use events::Listeners;
+pub use events::{Event, Events};
+
+/// How many bytes make an event.
+const TOLD_EVERY: u64 = 1024 * 1024;
 
 /// Stands for "not known yet" in a counter.
 const UNKNOWN: u64 = u64::MAX;
@@ -45,6 +54,7 @@ struct Counters {
     meter: Meter,
     description: OnceLock<Description>,
     log_tails: Mutex<VecDeque<LogTail>>,
+    listeners: Listeners,
 }
 
 /// The end of the log of one invocation.
@@ -142,6 +152,7 @@ impl Progress {
             meter: Meter::default(),
             description: OnceLock::new(),
             log_tails: Mutex::default(),
+            listeners: Listeners::default(),
         };
         Self { counters: Arc::new(counters) }
     }
@@ -200,6 +211,37 @@ impl Progress {
         self.log_tail(error.request_id(), error.log_tail());
     }
 
+    /// What happens from now on, as it happens; for a listener who comes before the download is started,
+    /// all of it.
+    ///
+    /// The download never waits for a listener: one who is too slow loses the oldest events, and is
+    /// told how many. The counters are right at any time, whatever was missed.
+    ///
+    /// ```no_run
+    /// # async fn run(invoker: invoker::Invoker) -> Result<(), invoker::Error> {
+    /// let download = invoker.object("files", "measurements.parquet");
+    /// let (progress, mut events) = (download.progress(), download.progress().events());
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.next().await {
+    ///         println!("{event:?}, {} bytes", progress.snapshot().bytes);
+    ///     }
+    /// });
+    /// download.to_file("measurements.parquet").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self) -> Events {
+        self.counters.listeners.add()
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        self.counters.listeners.tell(event);
+    }
+
+    /// The download has ended.
+    pub(crate) fn end(&self, error: Option<&Error>) {
+        self.tell(|| Event::Ended { error: error.map(|error| error.kind().clone()) });
+    }
+
     pub(crate) fn meter(&self) -> &Meter {
         &self.counters.meter
     }
@@ -211,7 +253,9 @@ impl Progress {
 
     pub(crate) fn begin(&self) {
         // Only the first time counts.
-        let _ = self.counters.began.set(Instant::now());
+        if self.counters.began.set(Instant::now()).is_ok() {
+            self.tell(|| Event::Started);
+        }
     }
 
     fn elapsed(&self) -> Duration {
@@ -236,7 +280,11 @@ impl Progress {
     pub(crate) fn decoded(&self, bytes: u64) {
         let counters = &*self.counters;
         let now = self.micros();
-        counters.received.fetch_add(bytes, Relaxed);
+        let before = counters.received.fetch_add(bytes, Relaxed);
+        let all = before.saturating_add(bytes);
+        if before / TOLD_EVERY != all / TOLD_EVERY {
+            self.tell(|| Event::Received { bytes: all });
+        }
         counters.last_byte_micros.store(now, Relaxed);
         let _ = counters.first_byte_micros.compare_exchange(UNKNOWN, now, Relaxed, Relaxed);
     }
@@ -257,10 +305,12 @@ impl Progress {
     pub(crate) fn split(&self) {
         self.counters.segments.fetch_sub(1, Relaxed);
         self.counters.splits.fetch_add(1, Relaxed);
+        self.tell(|| Event::Split);
     }
 
-    pub(crate) fn hedged(&self) {
+    pub(crate) fn hedged(&self, left: &Range<u64>) {
         self.counters.hedges.fetch_add(1, Relaxed);
+        self.tell(|| Event::Hedged { range: left.clone() });
     }
 
     pub(crate) fn throttled(&self) {
@@ -274,12 +324,13 @@ impl Progress {
     }
 
     /// Counts a segment as in flight until the guard is dropped.
-    pub(crate) fn start_segment(&self) -> InFlight {
+    pub(crate) fn start_segment(&self, range: Option<Range<u64>>) -> InFlight {
         let counters = &*self.counters;
         counters.segments.fetch_add(1, Relaxed);
         let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
         counters.in_flight_max.fetch_max(now, Relaxed);
-        InFlight { counters: Arc::clone(&self.counters) }
+        self.tell(|| Event::SegmentStarted { range: range.clone() });
+        InFlight { counters: Arc::clone(&self.counters), range }
     }
 
     fn micros(&self) -> u64 {
@@ -290,10 +341,12 @@ impl Progress {
 /// One segment in flight.
 pub(crate) struct InFlight {
     counters: Arc<Counters>,
+    range: Option<Range<u64>>,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.counters.in_flight.fetch_sub(1, Relaxed);
+        self.counters.listeners.tell(|| Event::SegmentEnded { range: self.range.clone() });
     }
 }

@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::invocation::Invocation;
 use crate::piece::{Piece, Version};
-use crate::progress::{InFlight, Progress};
+use crate::progress::{Event, InFlight, Progress};
 use tokio::time::{Instant, Sleep};
 
 use left::Left;
@@ -71,11 +71,15 @@ impl Asking {
         *self.object_sum.get_or_init(|| sum)
     }
 
-    /// Calls until an answer begins or patience ends.
-    pub(crate) async fn call(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
+    /// Calls, for the bytes of `segment`, until an answer begins or patience ends.
+    pub(crate) async fn call(
+        &self,
+        invocation: &Invocation,
+        segment: Option<&Range<u64>>,
+    ) -> Result<ResponseStream, Error> {
         let mut failures = Failures::default();
         loop {
-            match self.call_once(invocation).await {
+            match self.call_once(invocation, segment).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => self.wait_or_give_up(error, &mut failures).await?,
             }
@@ -83,8 +87,12 @@ impl Asking {
     }
 
     /// One invocation; a head that refuses is an error.
-    async fn call_once(&self, invocation: &Invocation) -> Result<ResponseStream, Error> {
-        let stream = self.invoker.call_once(invocation, self.progress.meter()).await?;
+    async fn call_once(
+        &self,
+        invocation: &Invocation,
+        segment: Option<&Range<u64>>,
+    ) -> Result<ResponseStream, Error> {
+        let stream = self.invoker.call_once(invocation, segment, self.progress.meter()).await?;
         match stream.head() {
             Some(head) if !(200..300).contains(&head.status) => Err(refusal(stream).await),
             _ => Ok(stream),
@@ -113,8 +121,13 @@ impl Asking {
                 let request_id = error.request_id();
                 let words = "an invocation failed and is repeated";
                 tracing::debug!(request_id, failed, waited_out, ?delay, error = %error, "{words}");
-                if class != Class::Throttle {
-                    self.progress.retried();
+                match class {
+                    Class::Throttle => self.progress.tell(|| Event::Throttled { after: delay }),
+                    _ => {
+                        self.progress.retried();
+                        let kind = || error.kind().clone();
+                        self.progress.tell(|| Event::Retried { kind: kind(), after: delay });
+                    }
                 }
                 tokio::time::sleep(delay).await;
                 Ok(())
@@ -192,7 +205,7 @@ impl Segment {
             failed_at: range.start,
             sum: Sum::default(),
             second_sum: None,
-            _in_flight: asking.progress.start_segment(),
+            _in_flight: asking.progress.start_segment(Some(range.clone())),
             asking,
             version,
             range,
@@ -327,10 +340,10 @@ impl Segment {
         }
         drop(pace);
         self.range.end = self.left.end();
-        self.asking.progress.hedged();
+        let rest = self.next..self.range.end;
+        self.asking.progress.hedged(&rest);
         tracing::debug!(segment = ?self.range, at = self.next, "a slow segment is asked for again");
         let (asking, version) = (Arc::clone(&self.asking), Arc::clone(&self.version));
-        let rest = self.next..self.range.end;
         self.second = Second::Asked(Box::pin(async move { ask(&asking, &version, rest).await }));
     }
 
@@ -374,7 +387,7 @@ async fn ask(asking: &Asking, version: &Version, range: Range<u64>) -> Result<Re
     if let Some(executed) = &version.executed {
         invocation = invocation.qualifier(executed);
     }
-    let answer = match asking.call_once(&invocation).await {
+    let answer = match asking.call_once(&invocation, Some(&range)).await {
         Ok(answer) => answer,
         Err(error) => return Err(changed_if_refused(error)),
     };

@@ -5,6 +5,7 @@ mod units;
 mod fetching;
 mod looking;
 
+mod access;
 mod bench;
 mod local;
 mod manual;
@@ -27,6 +28,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::report::{USAGE, say};
 
+pub(crate) use access::Access;
 pub(crate) use bench::Bench;
 pub(crate) use fetching::{Get, Resume};
 pub(crate) use local::{Limits, Local};
@@ -129,6 +131,8 @@ pub(crate) struct Connection {
     /// The profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// What there is to do.

@@ -68,10 +68,22 @@ pub(crate) fn command(
     if let SegmentSize::Bytes(bytes) = segment_size {
         flag("--segment-size", Some(bytes.to_string()));
     }
-    let Connection { endpoint_url, region, profile } = connection;
+    let Connection { endpoint_url, region, profile, access } = connection;
     flag("--endpoint-url", endpoint_url.as_deref().map(without_password));
     flag("--region", region.clone());
     flag("--profile", profile.clone());
+    flag("--role-arn", access.role_arn.clone());
+    flag("--role-session-name", access.role_session_name.clone());
+    let ca_bundle = access.ca_bundle.as_ref();
+    flag("--ca-bundle", ca_bundle.map(|file| file.display().to_string()));
+    let switches = [
+        (access.fips, " --fips"),
+        (access.dual_stack, " --dual-stack"),
+        (access.no_sign, " --no-sign"),
+    ];
+    for (wanted, name) in switches {
+        command.push_str(if wanted { name } else { "" });
+    }
     if transfer.no_segments {
         command.push_str(" --no-segments");
     }

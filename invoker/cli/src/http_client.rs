@@ -1,130 +1,77 @@
-//! Requests of the SDK go in; answers come out over HTTP/1.1, whose bodies keep little memory.
-//!
-//! The SDK's own client cannot be told how much to read at once. Its reads grow to 400 KiB, each in
-//! a buffer of that size, however little comes; and every slice of a body keeps the buffer it came
-//! in. With 32 streams that is most of the memory there is. HTTP/2 would put all streams on one
-//! connection, behind one window.
+//! The proxies and certificates of the environment go in; an HTTP client comes out.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
-use http::Uri;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::{Client, Error, connect};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tower::timeout::{Timeout, error::Elapsed};
-use tower::util::BoxCloneSyncService;
+use aws_config::profile;
+use aws_types::os_shim_internal::{Env, Fs};
+use invoker::{HttpClient, HttpClientBuilder, Proxies};
 
-/// The largest buffer that a connection reads into, in bytes: two records of TLS, and what the
-/// service's own sandbox copies a response with. Measured against 80 KiB it costs a tenth more
-/// user time, and saves a third of the memory of 32 streams.
-const READ_BUFFER: usize = 32 * 1024;
+use crate::args::Connection;
+use crate::report::{Failure, in_one_line};
 
-/// How long an unused connection is kept: shorter than the service's own patience.
-const POOL_IDLE: Duration = Duration::from_secs(20);
+/// A file of certificates, for all AWS tools.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// An address in; a connection out, or a timeout, or what else kept it from being made.
-type Connect = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-
-type Hyper = Client<Connect, SdkBody>;
-
-/// Whose word is taken for who a server is.
-pub(crate) enum Roots {
-    /// The root certificates of this system.
-    System,
-    /// Nobody's: for a service on loopback, which has no certificate.
-    None,
-}
-
-/// A client for all calls of this process.
-pub(crate) fn http_client(roots: Roots) -> std::io::Result<SharedHttpClient> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(std::io::Error::other)?;
-    let tls = match roots {
-        Roots::System => tls.with_native_roots()?,
-        Roots::None => tls.with_root_certificates(RootCertStore::empty()),
-    };
-    let tls = tls.with_no_client_auth();
-    // The SDK asks for a connector by its settings, time and again; there are two or three kinds.
-    let connectors = Mutex::new(HashMap::<Option<Duration>, Hyper>::new());
-    Ok(http_client_fn(move |settings: &HttpConnectorSettings, _| {
-        let mut connectors = connectors.lock().unwrap_or_else(PoisonError::into_inner);
-        let hyper = connectors.entry(settings.connect_timeout()).or_insert_with_key(|timeout| {
-            let mut tcp = connect::HttpConnector::new();
-            tcp.enforce_http(false); // the TLS layer around it sees to https
-            tcp.set_nodelay(true);
-            tcp.set_connect_timeout(*timeout);
-            let https = HttpsConnectorBuilder::new()
-                .with_tls_config(tls.clone())
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(tcp);
-            // The limit of `tcp` is for each address of a name; that of the whole covers the name
-            // and TLS as well.
-            let connect = match timeout {
-                Some(limit) => Connect::new(Timeout::new(https, *limit)),
-                None => Connect::new(https),
+/// For the AWS services, or what stands for them.
+pub(crate) async fn http_client(connection: &Connection) -> Result<HttpClient, Failure> {
+    let client = HttpClient::builder().proxies(proxies()?);
+    let client = match ca_bundle(connection).await {
+        Some((setting, file)) => {
+            let unusable = |why: String| {
+                Failure::Configuration(format!("{setting} {}: {why}", file.display()))
             };
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(POOL_IDLE)
-                .http1_max_buf_size(READ_BUFFER)
-                .build(connect)
-        });
-        let connector = Connector { hyper: hyper.clone(), answer_within: settings.read_timeout() };
-        SharedHttpConnector::new(connector)
-    }))
-}
-
-#[derive(Debug)]
-struct Connector {
-    hyper: Hyper,
-    answer_within: Option<Duration>,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (hyper, answer_within) = (self.hyper.clone(), self.answer_within);
-        HttpConnectorFuture::new(async move {
-            let request =
-                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let answered = hyper.request(request);
-            let response = match answer_within {
-                Some(limit) => tokio::time::timeout(limit, answered)
-                    .await
-                    .map_err(|late| ConnectorError::timeout(late.into()))?,
-                None => answered.await,
-            };
-            let response = response.map_err(classify)?.map(SdkBody::from_body_1_x);
-            HttpResponse::try_from(response)
-                .map_err(|error| ConnectorError::other(error.into(), None))
-        })
-    }
-}
-
-fn classify(error: Error) -> ConnectorError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(link) = cause {
-        let io = link.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if link.is::<Elapsed>() || io == Some(std::io::ErrorKind::TimedOut) {
-            // As the SDK's own client words it: the library goes by the word.
-            let what = if error.is_connect() { "connect timeout" } else { "timeout" };
-            return ConnectorError::timeout(what.into());
+            let pem = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+            client.ca_bundle(&pem).map_err(|error| unusable(in_one_line(&error)))?
         }
-        cause = link.source();
+        None => client,
+    };
+    built(client)
+}
+
+/// For a service of this process, which has no certificate.
+pub(crate) fn loopback() -> Result<HttpClient, Failure> {
+    built(HttpClient::builder().no_roots())
+}
+
+fn built(client: HttpClientBuilder) -> Result<HttpClient, Failure> {
+    client.build().map_err(|error| Failure::Configuration(in_one_line(&error)))
+}
+
+/// The file of certificates to trust, and where that is said.
+async fn ca_bundle(connection: &Connection) -> Option<(&'static str, PathBuf)> {
+    if let Some(file) = &connection.access.ca_bundle {
+        return Some(("--ca-bundle", file.clone()));
     }
-    ConnectorError::io(error.into())
+    if let Some(file) = variable(&[CA_BUNDLE]) {
+        return Some((CA_BUNDLE, file.into()));
+    }
+    let chosen = connection.profile.clone().map(Into::into);
+    // What is wrong with the files is said by those who look for credentials in them.
+    let profiles = profile::load(&Fs::real(), &Env::real(), &Default::default(), chosen).await;
+    let file = profiles.ok()?.get("ca_bundle").map(str::to_owned)?;
+    Some(("the profile's ca_bundle", file.into()))
+}
+
+/// The proxies of the usual variables.
+fn proxies() -> Result<Proxies, Failure> {
+    let mut proxies = Proxies::none();
+    let unusable = |name: &str, error: invoker::Error| {
+        Failure::Configuration(format!("{name}: {}", in_one_line(&error)))
+    };
+    const HTTPS: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    if let Some(proxy) = variable(&HTTPS) {
+        proxies = proxies.https(&proxy).map_err(|error| unusable("HTTPS_PROXY", error))?;
+    }
+    // For a program behind a web server, HTTP_PROXY is a header that a visitor sent.
+    let visited = std::env::var_os("REQUEST_METHOD").is_some();
+    const HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    if let Some(proxy) = variable(&HTTP).filter(|_| !visited) {
+        proxies = proxies.http(&proxy).map_err(|error| unusable("HTTP_PROXY", error))?;
+    }
+    Ok(proxies.except(&variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()))
+}
+
+/// The first of these that has a value.
+fn variable(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }

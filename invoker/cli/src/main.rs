@@ -7,6 +7,8 @@ mod question;
 
 mod target;
 
+mod aws;
+
 mod http_client;
 
 mod time_limits;

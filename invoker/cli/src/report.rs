@@ -176,8 +176,15 @@ impl Failure {
                 "ResourceNotFoundException" => {
                     "check the function's name, --qualifier and --region"
                 }
-                "ExpiredTokenException" | "ExpiredToken" => "get new credentials, then try again",
-                "AccessDeniedException" => "the caller needs lambda:InvokeFunction on it",
+                "ExpiredTokenException" | "ExpiredToken" => {
+                    "get new credentials, such as with `aws sso login`, then try again"
+                }
+                "UnrecognizedClientException" | "InvalidSignatureException" => {
+                    "the credentials are not known there: check --profile, --region and the clock"
+                }
+                "AccessDeniedException" => {
+                    "the caller needs lambda:InvokeFunction on it (by URL: lambda:InvokeFunctionUrl)"
+                }
                 _ => return None,
             },
             _ => return None,

@@ -1,22 +1,19 @@
 //! The name of a function and connection settings go in; a client that can call it comes out. For
 //! `local:` the service and the function are started as well.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_sdk_lambda::config::SharedCredentialsProvider;
 use invoker::{Download, Invocation, Invoker, Timeouts};
 use local_lambda::{Function, Limits, LocalLambda, Logs};
 use tempfile::TempDir;
 
 use crate::args::{Connection, FUNCTION_COMMAND, Question};
-use crate::http_client::{self, Roots};
+use crate::aws::{self, LOOPBACK_REGION, placeholder};
+use crate::http_client;
 use crate::question::invocation;
-use crate::report::{Failure, say};
+use crate::report::Failure;
 
 /// What a name begins with that means a function here.
 pub(crate) const LOCAL: &str = "local:";
@@ -24,16 +21,9 @@ pub(crate) const LOCAL: &str = "local:";
 /// The name under which the function of `local:` runs.
 const LOCAL_FUNCTION: &str = "local";
 
-/// The region of a service on loopback, where any will do.
-const LOOPBACK_REGION: &str = "us-east-1";
-
-/// How long credentials are looked for: time for somebody whom a credential process asks for a
-/// code. Networks among the places that are looked through have shorter limits of their own.
-const CREDENTIALS_WITHIN: Duration = Duration::from_secs(60);
-
 /// A function that can be called.
 pub(crate) struct Target {
-    client: aws_sdk_lambda::Client,
+    invoker: Invoker,
     function: String,
     /// What is behind `local:`; it ends when it is dropped.
     local: Option<Local>,
@@ -55,14 +45,32 @@ impl Target {
         if let Some(folder) = function.strip_prefix(LOCAL) {
             return Self::start_local(folder, connection).await;
         }
-        let config = configuration(connection, quiet).await?;
-        let client = aws_sdk_lambda::Client::new(&config);
-        Ok(Self { client, function: function.to_owned(), local: None })
+        let http_client = http_client::http_client(connection).await?;
+        let invoker = match aws::is_url(function) {
+            true => {
+                let urls = aws::function_urls(function, connection, http_client, quiet).await?;
+                Invoker::of_function_urls(urls)
+            }
+            false => {
+                if connection.access.no_sign {
+                    let message = "--no-sign is for functions that are called by their URLs";
+                    return Err(Failure::Usage(message.into()));
+                }
+                let config = aws::configuration(connection, &http_client, quiet).await?;
+                let mut lambda = aws_sdk_lambda::config::Builder::from(&config);
+                if let Some(url) = &connection.endpoint_url {
+                    // Of this service alone: credentials come from others.
+                    lambda = lambda.endpoint_url(url);
+                }
+                Invoker::from_conf(lambda.build())
+            }
+        };
+        Ok(Self { invoker, function: function.to_owned(), local: None })
     }
 
     /// What calls it.
     pub(crate) fn invoker(&self, timeouts: Timeouts) -> Invoker {
-        Invoker::new(self.client.clone()).timeouts(timeouts)
+        self.invoker.clone().timeouts(timeouts)
     }
 
     /// The download that `question` asks for.
@@ -125,167 +133,13 @@ impl Target {
             })?;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client(Roots::None)?)
+            .http_client(http_client::loopback()?)
             .region(Region::from_static(LOOPBACK_REGION))
             .credentials_provider(SharedCredentialsProvider::new(placeholder()))
             .endpoint_url(service.endpoint_url())
             .build();
-        let client = aws_sdk_lambda::Client::new(&config);
+        let invoker = Invoker::from_conf(aws_sdk_lambda::Config::from(&config));
         let local = Some(Local { service, _checksums: checksums });
-        Ok(Self { client, function: LOCAL_FUNCTION.to_owned(), local })
-    }
-}
-
-/// The SDK's usual chains for region and credentials, looked through before anything is called, so
-/// that a gap in them is named as such.
-async fn configuration(connection: &Connection, quiet: bool) -> Result<SdkConfig, Failure> {
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(Roots::System)?);
-    if let Some(profile) = &connection.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(region) = &connection.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if let Some(url) = &connection.endpoint_url {
-        checked("--endpoint-url", url)?;
-        loader = loader.endpoint_url(url);
-    }
-    let loaded = loader.load().await;
-    let endpoint = endpoint(connection, &loaded)?;
-    let loopback = endpoint.as_deref().is_some_and(is_loopback);
-
-    let mut config = loaded.clone().into_builder();
-    if loaded.region().is_none() {
-        if !loopback {
-            let message = "no region: set --region, AWS_REGION, or a profile that has one";
-            return Err(Failure::Configuration(message.into()));
-        }
-        config = config.region(Region::from_static(LOOPBACK_REGION));
-    }
-    let found = match loaded.credentials_provider() {
-        Some(provider) => {
-            let found = tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials());
-            let Ok(found) = found.await else {
-                let message = format!(
-                    "no credentials within {} s: the place they should come from does not answer",
-                    CREDENTIALS_WITHIN.as_secs()
-                );
-                return Err(Failure::Configuration(message));
-            };
-            found.map(drop).map_err(|error| why_none(&error))
-        }
-        None => Err(String::new()),
-    };
-    if let Err(why) = found {
-        // A profile that was asked for is meant.
-        if let Some(profile) = &connection.profile {
-            let message = format!(
-                "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
-            );
-            return Err(Failure::Configuration(message));
-        }
-        if !loopback {
-            let message = format!(
-                "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-                 AWS_PROFILE or --profile, or sign in with the AWS CLI"
-            );
-            return Err(Failure::Configuration(message));
-        }
-        if !quiet {
-            say("invoker: no credentials found; the endpoint is on loopback, so any will do");
-        }
-        config.set_credentials_provider(Some(SharedCredentialsProvider::new(placeholder())));
-    }
-    Ok(config.build())
-}
-
-fn http_client(roots: Roots) -> Result<SharedHttpClient, Failure> {
-    http_client::http_client(roots).map_err(|error| {
-        Failure::Configuration(format!("no root certificates of this system can be used: {error}"))
-    })
-}
-
-/// For a service on loopback that checks no signatures.
-fn placeholder() -> Credentials {
-    Credentials::new("local", "local", None, None, "placeholder for a service on loopback")
-}
-
-/// The endpoint that is set, wherever it is; as the SDK does, the service's own setting first.
-fn endpoint(connection: &Connection, loaded: &SdkConfig) -> Result<Option<String>, Failure> {
-    if connection.endpoint_url.is_some() {
-        return Ok(connection.endpoint_url.clone());
-    }
-    const VARIABLE: &str = "AWS_ENDPOINT_URL_LAMBDA";
-    if let Ok(url) = std::env::var(VARIABLE)
-        && !url.is_empty()
-    {
-        checked(VARIABLE, &url)?;
-        return Ok(Some(url));
-    }
-    if let Some(url) = loaded.endpoint_url() {
-        checked("the configured endpoint URL", url)?;
-    }
-    Ok(loaded.endpoint_url().map(str::to_owned))
-}
-
-fn checked(setting: &str, url: &str) -> Result<(), Failure> {
-    if host(url).is_some_and(|host| !host.is_empty()) {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!("{setting}: {url:?} is no URL such as http://127.0.0.1:9000")))
-}
-
-fn host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next(),
-        None => authority.split(':').next(),
-    }
-}
-
-fn is_loopback(url: &str) -> bool {
-    match host(url) {
-        Some("localhost") => true,
-        Some(host) => host.parse().is_ok_and(|ip: IpAddr| match ip {
-            IpAddr::V4(ip) => ip.is_loopback() || ip == Ipv4Addr::UNSPECIFIED,
-            IpAddr::V6(ip) => ip.is_loopback(),
-        }),
-        None => false,
-    }
-}
-
-/// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
-/// provider had any.
-fn why_none(error: &CredentialsError) -> String {
-    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        return String::new();
-    }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let words = innermost.to_string();
-    format!(" ({})", words.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_told_from_the_rest() {
-        for url in
-            ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:80/", "https://127.9.9.9"]
-        {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in
-            ["https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com", "127.0.0.1"]
-        {
-            assert!(!is_loopback(url), "{url}");
-        }
-        assert!(checked("flag", "ftp://x").is_err() && checked("flag", "http://").is_err());
+        Ok(Self { invoker, function: LOCAL_FUNCTION.to_owned(), local })
     }
 }

@@ -87,7 +87,7 @@ fn each_invocation_is_told_if_that_is_wanted() {
     let home = Home::new();
     let ran = home.run("get local: 12MiB -o out -v").succeeded();
     let told: Vec<_> =
-        ran.stderr.lines().filter(|line| line.contains("an invocation ended")).collect();
+        ran.stderr.lines().filter(|line| line.contains("outcome=")).collect();
     assert_eq!(told.len(), 3, "{}", ran.stderr);
     for range in ["bytes=0-5242879", "bytes=5242880-10485759", "bytes=10485760-12582911"] {
         let line = told.iter().find(|line| line.contains(range)).unwrap();
@@ -167,7 +167,7 @@ fn a_dry_run_asks_and_runs_nothing() {
     assert!(home.names().is_empty(), "{:?}", home.names());
 
     let refused = br#"{"Message": "not allowed"}"#;
-    let service = Endpoint::answering(move |call| {
+    let service = Endpoint::answering(move |_, call| {
         assert_eq!(call.header("x-amz-invocation-type"), Some("DryRun"));
         let head = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\nx-amzn-errortype: \
                     AccessDeniedException\r\ncontent-type: application/json\r\n\r\n";
@@ -185,7 +185,7 @@ fn a_dry_run_asks_and_runs_nothing() {
 fn what_travels_beside_the_payload_arrives() {
     let home = Home::new();
     home.write("context.json", r#"{"env": {"locale": "zh"}, "custom": {"a": "1"}}"#);
-    let service = Endpoint::answering(|call| {
+    let service = Endpoint::answering(|_, call| {
         let told = serde_json::json!({
             "context": call.context(),
             "tenant": call.header("x-amz-tenant-id"),

@@ -49,14 +49,14 @@ pub(super) async fn discover(
     let asked = wanted.start().map(|start| start..first_end(wanted, start, segment_size));
     let header = asked.as_ref().map_or("bytes=-1".to_owned(), byte_range::header);
     let invocation = asking.invocation.clone().custom("range", header);
-    let mut answer = match asking.call(&accepting(asking, &invocation)).await {
+    let mut answer = match asking.call(&accepting(asking, &invocation), asked.as_ref()).await {
         Ok(answer) => answer,
         Err(error) => return empty_or_error(asking, wanted, error).await,
     };
     if asking.compression && is_encoded_part(&answer) {
         // Its ranges would be of the encoded bytes, which nobody wants.
         drop(answer);
-        answer = asking.call(&invocation).await?;
+        answer = asking.call(&invocation, asked.as_ref()).await?;
     }
     if let Some(asked) = asked {
         answer.doubt(asked.end - asked.start);
@@ -187,7 +187,7 @@ async fn empty_or_error(
     if *error.kind() != (ErrorKind::Answer { status: 416 }) || *wanted != Wanted::All {
         return Err(error);
     }
-    let answer = asking.call(&accepting(asking, &asking.invocation)).await?;
+    let answer = asking.call(&accepting(asking, &asking.invocation), None).await?;
     stream(asking, answer)
 }
 

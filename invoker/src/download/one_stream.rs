@@ -20,7 +20,7 @@ impl Download {
     pub async fn one_stream(self) -> Result<ResponseStream, Error> {
         self.progress.begin();
         let asking = self.asking();
-        let stream = asking.deadline.hold(asking.call(&self.invocation)).await?;
+        let stream = asking.deadline.hold(asking.call(&self.invocation, None)).await?;
         Ok(stream.until(asking.deadline))
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::check::Check;
 use super::discovery::{Found, Object};
 use super::in_order::InOrder;
+use super::ordered_body::OrderedBody;
 use super::{Report, not_repeatable};
 use crate::body::ResponseStream;
 use crate::checksum::Sum;
@@ -39,6 +40,8 @@ pub struct OrderedBytes {
     deadline: Deadline,
     progress: Progress,
     report: Option<Report>,
+    /// Bytes handed out.
+    delivered: u64,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for a download")]
@@ -67,7 +70,9 @@ impl OrderedBytes {
     ) -> Self {
         let (progress, deadline) = (asking.progress.clone(), asking.deadline);
         let inner = match found {
-            Found::Plain(stream) => Inner::Plain { stream, _in_flight: progress.start_segment() },
+            Found::Plain(stream) => {
+                Inner::Plain { stream, _in_flight: progress.start_segment(None) }
+            }
             Found::Object(object) => match *object {
                 // Too large to be held whole: it cannot but wait for its reader.
                 Object { first, version, wanted, .. }
@@ -84,7 +89,16 @@ impl OrderedBytes {
             },
         };
         let sha256 = check.sha256().map(|_| Sha256::new());
-        Self { inner, sum: Sum::default(), sha256, check, deadline, progress, report: None }
+        Self {
+            inner,
+            sum: Sum::default(),
+            delivered: 0,
+            sha256,
+            check,
+            deadline,
+            progress,
+            report: None,
+        }
     }
 
     /// What the first answer told of the result.
@@ -108,11 +122,15 @@ impl OrderedBytes {
         }
         let deadline = self.deadline;
         let next = match deadline.hold(self.read()).await {
-            Ok(Some(bytes)) => return Some(Ok(bytes)),
+            Ok(Some(bytes)) => {
+                self.delivered += bytes.len() as u64;
+                return Some(Ok(bytes));
+            }
             Ok(None) => self.finish(),
             Err(error) => Err(error),
         };
         self.inner = Inner::Ended;
+        self.progress.end(next.as_ref().err());
         next.err().map(Err)
     }
 
@@ -126,6 +144,21 @@ impl OrderedBytes {
         futures_util::stream::unfold(self, async |mut bytes| {
             bytes.next_bytes().await.map(|item| (item, bytes))
         })
+    }
+
+    /// The same bytes as an HTTP body, an `AsyncRead` and a `Stream` at once, with the length that is
+    /// promised; and by [`into`](Into::into) a
+    /// [`ByteStream`](aws_smithy_types::byte_stream::ByteStream), such as an upload to S3 takes.
+    ///
+    /// Each ends well only if the result is whole and checked.
+    pub fn into_body(self) -> OrderedBody {
+        OrderedBody::of(self)
+    }
+
+    /// Bytes still to come, where the length of all is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        let counted = self.progress.snapshot();
+        counted.wanted_bytes.map(|wanted| wanted.saturating_sub(self.delivered))
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>, Error> {

@@ -140,7 +140,7 @@ async fn write_plain(
     mut stream: ResponseStream,
     progress: &Progress,
 ) -> Result<u64, Stopped> {
-    let _in_flight = progress.start_segment();
+    let _in_flight = progress.start_segment(None);
     let mut sum = Sum::default();
     while let Some(bytes) = stream.next_bytes().await {
         let bytes = bytes.inspect_err(|error| progress.failed(error)).map_err(not_repeatable)?;

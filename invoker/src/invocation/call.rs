@@ -20,10 +20,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
 use super::events::Events;
+use super::frames::Frames;
 use super::silence::{Silence, no_answer};
 use super::timeouts::Timeouts;
-use super::trace::Trace;
-use super::{Invocation, error_answer};
+use super::{HttpHead, Invocation, error_answer};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 
@@ -40,10 +40,12 @@ pub(crate) enum SdkRetries {
 }
 
 /// Of an answer that has begun: what its HTTP head says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Begun {
     pub(crate) executed_version: Option<String>,
     pub(crate) request_id: Option<String>,
+    /// The function's own, where it is that of an HTTP answer and not of the payload.
+    pub(crate) http_head: Option<HttpHead>,
 }
 
 /// Calls the function once. Returns when the service's HTTP head is there.
@@ -66,19 +68,15 @@ pub(crate) async fn call(
         .config_override(config);
 
     let (started, running) = (Instant::now(), meter.begin());
-    let mut trace = Trace::begin(invocation);
     let answer = tokio::time::timeout(timeouts.first_byte, operation.send())
         .await
-        .map_err(|_| no_answer(timeouts.first_byte))
-        .inspect_err(|error| trace.ended(Err(error)))?;
+        .map_err(|_| no_answer(timeouts.first_byte))?;
     let output = match answer {
         Ok(output) => output,
         Err(error) => {
             running.refused();
             let seen = tap.seen();
-            let error = Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect);
-            trace.ended(Err(&error));
-            return Err(error);
+            return Err(Error::from_sdk(error, seen.endpoint.as_deref(), timeouts.connect));
         }
     };
     let Seen { endpoint, body } = std::mem::take(&mut *tap.seen());
@@ -94,9 +92,10 @@ pub(crate) async fn call(
     let begun = Begun {
         executed_version: output.executed_version().map(str::to_owned),
         request_id: output.request_id().map(str::to_owned),
+        http_head: None,
     };
-    trace.taken(&begun);
-    Ok((begun, Events::new(body, Silence::new(timeouts, started.elapsed()), running, trace)))
+    let frames = Frames::new(body, Silence::new(timeouts, started.elapsed()), running);
+    Ok((begun, Events::Framed(frames)))
 }
 
 /// Asks the service whether the function could be called so; nothing is run.

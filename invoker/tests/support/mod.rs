@@ -27,8 +27,11 @@ const ENDLESS: usize = 64 * 1024 * 1024;
 pub(crate) struct Asked {
     /// Counted from 0.
     pub(crate) number: usize,
+    pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
     /// `custom` of the client context.
     pub(crate) custom: BTreeMap<String, String>,
     pub(crate) payload: Vec<u8>,
@@ -37,9 +40,10 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The range asked, half-open; the end is `u64::MAX` where none was named.
+    /// The range asked, in the client context or in a header, half-open; the end is `u64::MAX` where none was named.
     pub(crate) fn range(&self) -> Option<std::ops::Range<u64>> {
-        let (first, last) = self.custom.get("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        let asked = self.custom.get("range").or(self.headers.get("range"))?;
+        let (first, last) = asked.strip_prefix("bytes=")?.split_once('-')?;
         let end = if last.is_empty() { u64::MAX } else { last.parse::<u64>().unwrap() + 1 };
         Some(first.parse().unwrap()..end)
     }
@@ -288,7 +292,13 @@ pub(crate) async fn read_call(socket: &mut TcpStream) -> Option<Asked> {
     });
     Some(Asked {
         number: 0,
+        method: head.split(' ').next().unwrap().to_owned(),
         target: head.split(' ').nth(1).unwrap().to_owned(),
+        headers: head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
         custom: custom.unwrap_or_default(),
         payload: received[head_len..].to_vec(),
         signature: value("authorization")

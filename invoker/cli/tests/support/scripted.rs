@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,85 +13,18 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 /// The endpoint. Its threads end with the test's process.
 pub(crate) struct Endpoint {
     pub(crate) url: String,
+    heard: Arc<Mutex<Vec<Call>>>,
 }
 
-impl Endpoint {
-    /// Answers each call, counted from 0, with all bytes of an HTTP answer; then closes.
-    pub(crate) fn start(answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = Arc::new(answer);
-        thread::spawn(move || {
-            for (number, socket) in listener.incoming().enumerate() {
-                let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
-                thread::spawn(move || {
-                    let mut socket = read_call(socket);
-                    // The caller may leave at any time: a failed write is its business.
-                    let _ = socket.write_all(&answer(number));
-                });
-            }
-        });
-        Self { url }
-    }
-
-    /// Answers each call as what it asks deserves.
-    pub(crate) fn answering(answer: impl Fn(Call) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = Arc::new(answer);
-        thread::spawn(move || {
-            for socket in listener.incoming() {
-                let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
-                thread::spawn(move || {
-                    let (mut socket, call) = read(socket);
-                    let _ = socket.write_all(&answer(call));
-                });
-            }
-        });
-        Self { url }
-    }
-
-    /// Takes calls, answers with these bytes, and is silent from then on.
-    pub(crate) fn stuck(answer: Vec<u8>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            // Kept, so that none of them is closed.
-            let mut calls = Vec::new();
-            for socket in listener.incoming() {
-                let mut socket = read_call(socket.unwrap());
-                let _ = socket.write_all(&answer);
-                calls.push(socket);
-            }
-        });
-        Self { url }
-    }
-
-    /// Answers with `answer`, and then a byte of zero every `pause`.
-    pub(crate) fn dripping(answer: Vec<u8>, pause: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            for socket in listener.incoming() {
-                let (socket, answer) = (socket.unwrap(), answer.clone());
-                thread::spawn(move || {
-                    let mut socket = read_call(socket);
-                    let mut sent = socket.write_all(&answer);
-                    while sent.is_ok() {
-                        thread::sleep(pause);
-                        sent = socket.write_all(&[0]);
-                    }
-                });
-            }
-        });
-        Self { url }
-    }
-}
-
-/// What a caller asks.
+/// What a caller sent.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Call {
+    /// The first line and the headers.
+    pub(crate) head: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    /// The same, if it is JSON.
     pub(crate) payload: serde_json::Value,
 }
 
@@ -118,26 +51,95 @@ impl Call {
     }
 }
 
-fn read_call(socket: TcpStream) -> TcpStream {
-    read(socket).0
+impl Endpoint {
+    /// Answers each call, counted from 0, with all bytes of an HTTP answer; then closes.
+    pub(crate) fn start(answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::answering(move |number, _| answer(number))
+    }
+
+    /// The same, by what the call says.
+    pub(crate) fn answering(
+        answer: impl Fn(usize, &Call) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for (number, socket) in listener.incoming().enumerate() {
+                let (socket, answer) = (socket.unwrap(), Arc::clone(&answer));
+                let log = Arc::clone(&log);
+                thread::spawn(move || {
+                    let (mut socket, call) = read_call(socket);
+                    log.lock().unwrap().push(call.clone());
+                    // The caller may leave at any time: a failed write is its business.
+                    let _ = socket.write_all(&answer(number, &call));
+                });
+            }
+        });
+        Self { url, heard }
+    }
+
+    /// All calls so far, of an endpoint that answers.
+    pub(crate) fn heard(&self) -> Vec<Call> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// Takes calls, answers with these bytes, and is silent from then on.
+    pub(crate) fn stuck(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            // Kept, so that none of them is closed.
+            let mut calls = Vec::new();
+            for socket in listener.incoming() {
+                let (mut socket, _) = read_call(socket.unwrap());
+                let _ = socket.write_all(&answer);
+                calls.push(socket);
+            }
+        });
+        Self { url, heard: Arc::default() }
+    }
+
+    /// Answers with `answer`, and then a byte of zero every `pause`.
+    pub(crate) fn dripping(answer: Vec<u8>, pause: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (socket, answer) = (socket.unwrap(), answer.clone());
+                thread::spawn(move || {
+                    let (mut socket, _) = read_call(socket);
+                    let mut sent = socket.write_all(&answer);
+                    while sent.is_ok() {
+                        thread::sleep(pause);
+                        sent = socket.write_all(&[0]);
+                    }
+                });
+            }
+        });
+        Self { url, heard: Arc::default() }
+    }
 }
 
-/// Reads a whole call, so that closing the socket is a clean end and no reset.
-fn read(socket: TcpStream) -> (TcpStream, Call) {
+fn read_call(socket: TcpStream) -> (TcpStream, Call) {
     let mut reader = BufReader::new(socket);
     let mut headers = Vec::new();
-    let mut line = String::new();
+    let (mut head, mut line) = (String::new(), String::new());
     while reader.read_line(&mut line).is_ok_and(|len| len > 2) {
         if let Some((name, value)) = line.split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
+        head.push_str(&line);
         line.clear();
     }
-    let mut call = Call { headers, payload: serde_json::Value::Null };
+    let mut call = Call { head, headers, ..Call::default() };
     let body_len = call.header("content-length").map_or(0, |len| len.parse().unwrap());
     let mut body = vec![0; body_len];
     let _ = reader.read_exact(&mut body);
     call.payload = serde_json::from_slice(&body).unwrap_or_default();
+    call.body = String::from_utf8_lossy(&body).into_owned();
     (reader.into_inner(), call)
 }
 

@@ -1,0 +1,267 @@
+//! Connection settings, the environment and the AWS configuration files go in; a configuration of the
+//! SDK with a region and credentials comes out.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_lambda::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_types::service_config::ServiceConfigKey;
+use invoker::{FunctionUrls, HttpClient};
+
+use crate::args::Connection;
+use crate::report::{Failure, say};
+
+/// The region of a service on loopback, where any will do.
+pub(crate) const LOOPBACK_REGION: &str = "us-east-1";
+
+/// How long credentials are looked for: time for somebody whom a credential process asks for a
+/// code. Networks among the places that are looked through have shorter limits of their own.
+const CREDENTIALS_WITHIN: Duration = Duration::from_secs(60);
+
+/// The name under which a role is assumed, as its owner sees it in the logs.
+const ROLE_SESSION: &str = "invoker";
+
+/// What leads to functions by their names.
+pub(crate) async fn configuration(
+    connection: &Connection,
+    http_client: &HttpClient,
+    quiet: bool,
+) -> Result<SdkConfig, Failure> {
+    let loaded = load(connection, http_client).await;
+    let endpoint = endpoint(connection, &loaded)?;
+    let loopback = endpoint.as_deref().is_some_and(is_loopback);
+    let mut config = loaded.clone().into_builder();
+    if loaded.region().is_none() {
+        if !loopback {
+            return Err(no_region());
+        }
+        config = config.region(Region::from_static(LOOPBACK_REGION));
+    }
+    let config = config.build();
+    let found = credentials(connection, &config, loopback).await?;
+    if found.is_none() && !quiet {
+        say("invoker: no credentials found; the endpoint is on loopback, so any will do");
+    }
+    let credentials = found.unwrap_or_else(|| SharedCredentialsProvider::new(placeholder()));
+    Ok(config.into_builder().credentials_provider(credentials).build())
+}
+
+/// What leads to functions by their URLs, such as `function`.
+pub(crate) async fn function_urls(
+    function: &str,
+    connection: &Connection,
+    http_client: HttpClient,
+    quiet: bool,
+) -> Result<FunctionUrls, Failure> {
+    checked("FUNCTION", function)?;
+    if connection.endpoint_url.is_some() {
+        let message = "a Function URL is its own endpoint: leave --endpoint-url out";
+        return Err(Failure::Usage(message.into()));
+    }
+    if connection.access.no_sign {
+        return Ok(FunctionUrls::unsigned(http_client));
+    }
+    let loaded = load(connection, &http_client).await;
+    let loopback = is_loopback(function);
+    let Some(credentials) = credentials(connection, &loaded, loopback).await? else {
+        if !quiet {
+            say("invoker: no credentials found; the function is on loopback, so nothing is signed");
+        }
+        return Ok(FunctionUrls::unsigned(http_client));
+    };
+    let urls = FunctionUrls::signed(http_client, credentials);
+    let urls = match loaded.region() {
+        Some(region) => urls.region(region.as_ref()),
+        None if loopback => urls.region(LOOPBACK_REGION),
+        None => urls,
+    };
+    match urls.region_of(function) {
+        Some(_) => Ok(urls),
+        None => Err(no_region()),
+    }
+}
+
+/// Whether a function is called by its URL.
+pub(crate) fn is_url(function: &str) -> bool {
+    function.starts_with("https://") || function.starts_with("http://")
+}
+
+fn no_region() -> Failure {
+    let message = "no region: set --region, AWS_REGION, or a profile that has one";
+    Failure::Configuration(message.into())
+}
+
+/// What the environment and the files say, as the SDK understands them.
+async fn load(connection: &Connection, http_client: &HttpClient) -> SdkConfig {
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http_client.clone());
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &connection.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if connection.access.fips {
+        loader = loader.use_fips(true);
+    }
+    if connection.access.dual_stack {
+        loader = loader.use_dual_stack(true);
+    }
+    loader.load().await
+}
+
+/// Whose credentials calls are signed with, looked for before anything is called, so that a gap is
+/// named as such; `None` where there are none, and none are needed.
+async fn credentials(
+    connection: &Connection,
+    config: &SdkConfig,
+    loopback: bool,
+) -> Result<Option<SharedCredentialsProvider>, Failure> {
+    let role = connection.access.role_arn.as_ref();
+    let Some(provider) = config.credentials_provider() else {
+        return no_credentials(connection, "", loopback && role.is_none()).map(|()| None);
+    };
+    if let Err(why) = look(&provider).await? {
+        return no_credentials(connection, &why, loopback && role.is_none()).map(|()| None);
+    }
+    let Some(role) = role else { return Ok(Some(provider)) };
+    let session = connection.access.role_session_name.as_deref().unwrap_or(ROLE_SESSION);
+    let assumed = AssumeRoleProvider::builder(role).session_name(session).configure(config);
+    let assumed = SharedCredentialsProvider::new(assumed.build().await);
+    match look(&assumed).await? {
+        Ok(()) => Ok(Some(assumed)),
+        Err(why) => Err(Failure::Configuration(format!(
+            "the role {role} cannot be assumed{why}: the caller needs sts:AssumeRole on it, and the \
+             role has to trust the caller"
+        ))),
+    }
+}
+
+/// Looks for credentials; if there are none, says why in parentheses.
+async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), String>, Failure> {
+    let found = tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials());
+    let Ok(found) = found.await else {
+        let message = format!(
+            "no credentials within {} s: the place they should come from does not answer",
+            CREDENTIALS_WITHIN.as_secs()
+        );
+        return Err(Failure::Configuration(message));
+    };
+    Ok(found.map(drop).map_err(|error| why_none(&error)))
+}
+
+/// What to tell somebody without credentials; nothing where none are needed.
+fn no_credentials(connection: &Connection, why: &str, loopback: bool) -> Result<(), Failure> {
+    let chosen = connection.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+    let of_profile = chosen.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
+    let message = if why.contains("SSO") {
+        format!("no credentials{why}: sign in again with `aws sso login{of_profile}`")
+    } else if why.contains("Login token") {
+        format!("no credentials{why}: sign in again with `aws login{of_profile}`")
+    } else if let Some(profile) = &connection.profile {
+        // A profile that was asked for is meant.
+        format!(
+            "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
+        )
+    } else if loopback {
+        return Ok(());
+    } else {
+        format!(
+            "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE \
+             or --profile, or sign in with the AWS CLI"
+        )
+    };
+    Err(Failure::Configuration(message))
+}
+
+/// For a service on loopback that checks no signatures.
+pub(crate) fn placeholder() -> Credentials {
+    Credentials::new("local", "local", None, None, "placeholder for a service on loopback")
+}
+
+/// The endpoint that is set, wherever it is; as the SDK does, the service's own setting first.
+fn endpoint(connection: &Connection, loaded: &SdkConfig) -> Result<Option<String>, Failure> {
+    if let Some(url) = &connection.endpoint_url {
+        checked("--endpoint-url", url)?;
+        return Ok(Some(url.clone()));
+    }
+    // The variable's name and the name of the service's section in a profile are made of these.
+    let key = ServiceConfigKey::builder()
+        .service_id("Lambda")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let own = match (loaded.service_config(), key) {
+        (Some(settings), Ok(key)) => settings.load_config(key),
+        _ => None,
+    };
+    let url = own.or_else(|| loaded.endpoint_url().map(str::to_owned));
+    if let Some(url) = &url {
+        checked("AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or endpoint_url", url)?;
+    }
+    Ok(url)
+}
+
+fn checked(setting: &str, url: &str) -> Result<(), Failure> {
+    if host(url).is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!("{setting}: {url:?} is no URL such as http://127.0.0.1:9000")))
+}
+
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    match host(url) {
+        Some("localhost") => true,
+        Some(host) => host.parse().is_ok_and(|ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.is_loopback() || ip == Ipv4Addr::UNSPECIFIED,
+            IpAddr::V6(ip) => ip.is_loopback(),
+        }),
+        None => false,
+    }
+}
+
+/// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
+/// provider had any.
+fn why_none(error: &CredentialsError) -> String {
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        return String::new();
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let words = innermost.to_string();
+    format!(" ({})", words.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_rest() {
+        for url in
+            ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:80/", "https://127.9.9.9"]
+        {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in
+            ["https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com", "127.0.0.1"]
+        {
+            assert!(!is_loopback(url), "{url}");
+        }
+        assert!(checked("flag", "ftp://x").is_err() && checked("flag", "http://").is_err());
+    }
+}

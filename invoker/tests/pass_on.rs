@@ -1,0 +1,191 @@
+//! Results that are passed on while they arrive: to an upload, to an HTTP client, to a writer. What is
+//! not whole never looks whole there either.
+#![allow(clippy::unwrap_used)] // clippy sees no test in a function that tests share
+
+mod support;
+
+use std::net::SocketAddr;
+
+use aws_sdk_lambda::primitives::ByteStream;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use axum::routing::get;
+use invoker::{Error, ErrorKind, Event, Invocation, Invoker};
+use support::{Answer, Service, chunk, complete, head, pattern, range_answer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const ETAG: &str = "\"v1\"";
+const BYTES: usize = 100_000;
+
+/// A function with an object, and one whose only fault is told behind its last byte.
+async fn service() -> Service {
+    Service::start(|asked| match asked.target.contains("/late/") {
+        false => range_answer(&pattern(BYTES), ETAG, asked),
+        true => Answer::stream([
+            chunk(&head(200, &[("content-length", "5")])),
+            chunk(b"bytes"),
+            complete(r#"{"ErrorCode":"Function.Late","ErrorDetails":"too late"}"#),
+        ]),
+    })
+    .await
+}
+
+fn assert_bounds<T: Send + Sync + Unpin + 'static>(_: &T) {}
+
+#[tokio::test]
+async fn an_upload_knows_the_length_and_gets_the_bytes() {
+    let service = service().await;
+    let invoker = service.invoker();
+    let ordered = invoker.object("f", "x").segment_size(30_000).in_order().await.unwrap();
+    let upload = ByteStream::from(ordered);
+    assert_eq!(upload.size_hint(), (BYTES as u64, Some(BYTES as u64)));
+    assert!(upload.collect().await.unwrap().to_vec() == pattern(BYTES));
+
+    let stream = invoker.invoke(Invocation::new("f")).await.unwrap();
+    let upload = ByteStream::from(stream);
+    assert_eq!(upload.size_hint(), (BYTES as u64, Some(BYTES as u64)));
+    assert!(upload.collect().await.unwrap().to_vec() == pattern(BYTES));
+}
+
+/// An upload asks for nothing behind the promised length: the failure has to come before it.
+#[tokio::test]
+async fn the_last_bytes_wait_for_the_proof_of_the_end() {
+    use http_body::Body as _;
+    let service = service().await;
+    let late = service.invoker();
+    let ordered = late.download(Invocation::new("late")).in_order().await.unwrap().into_body();
+    assert_bounds(&ordered);
+    let stream = late.invoke(Invocation::new("late")).await.unwrap();
+    assert_bounds(&stream);
+    let bodies: [Box<dyn http_body::Body<Data = bytes::Bytes, Error = Error> + Unpin>; 2] =
+        [Box::new(ordered), Box::new(stream)];
+    for mut body in bodies {
+        assert_eq!(body.size_hint().exact(), Some(5));
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+        let error = next.unwrap().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Function { .. }), "{error}");
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+        assert!(next.is_none() && body.is_end_stream());
+    }
+}
+
+#[tokio::test]
+async fn a_writer_gets_the_bytes() {
+    let service = service().await;
+    let invoker = service.invoker();
+    let mut ordered = invoker.object("f", "x").in_order().await.unwrap().into_body();
+    let mut written = Vec::new();
+    assert_eq!(tokio::io::copy(&mut ordered, &mut written).await.unwrap(), BYTES as u64);
+    assert!(written == pattern(BYTES));
+    let mut stream = invoker.invoke(Invocation::new("f")).await.unwrap();
+    let mut written = Vec::new();
+    assert_eq!(tokio::io::copy(&mut stream, &mut written).await.unwrap(), BYTES as u64);
+    assert!(written == pattern(BYTES));
+    let mut late = invoker.invoke(Invocation::new("late")).await.unwrap();
+    let error = tokio::io::copy(&mut late, &mut tokio::io::sink()).await.unwrap_err();
+    assert!(error.get_ref().unwrap().is::<Error>());
+}
+
+/// What an axum service answers that passes on what `invoker` gets.
+async fn web(invoker: Invoker) -> SocketAddr {
+    let by_segments = invoker.clone();
+    let routes = Router::new()
+        .route(
+            "/object",
+            get(async move || {
+                let ordered = by_segments.object("f", "x").segment_size(30_000).in_order().await;
+                Response::new(Body::new(ordered.unwrap().into_body()))
+            }),
+        )
+        .route(
+            "/late",
+            get(async move || {
+                Response::new(Body::new(invoker.invoke(Invocation::new("late")).await.unwrap()))
+            }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // Ends with the runtime of the test.
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+async fn ask(address: SocketAddr, path: &str) -> (String, Vec<u8>) {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let body = answer.split_off(at);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+#[tokio::test]
+async fn a_web_service_passes_it_on() {
+    let service = service().await;
+    let address = web(service.invoker()).await;
+    let (head, body) = ask(address, "/object").await;
+    assert!(head.contains(&format!("content-length: {BYTES}")), "{head}");
+    assert!(body == pattern(BYTES));
+    let (head, body) = ask(address, "/late").await;
+    assert!(head.contains("content-length: 5"), "{head}");
+    assert!(body.is_empty(), "what is not whole has no last byte: {body:?}");
+}
+
+#[tokio::test]
+async fn a_listener_hears_what_happens() {
+    let service = Service::start(|asked| match asked.number {
+        1 => Answer::error(429, "TooManyRequestsException", "{}"),
+        2 => Answer::error(503, "ServiceException", "{}"),
+        _ => range_answer(&pattern(3 << 20), ETAG, asked),
+    })
+    .await;
+    let download = service.invoker().object("f", "x").segment_size(1 << 20).in_flight(1);
+    let mut events = download.progress().events();
+    let mut body = download.in_order().await.unwrap().into_body();
+    tokio::io::copy(&mut body, &mut tokio::io::sink()).await.unwrap();
+    let mut heard = Vec::new();
+    while let Some(event) = events.next().await {
+        heard.push(event);
+    }
+    assert_eq!(heard.first(), Some(&Event::Started));
+    assert_eq!(heard.last(), Some(&Event::Ended { error: None }));
+    let count = |which: fn(&Event) -> bool| heard.iter().filter(|event| which(event)).count();
+    assert_eq!(count(|event| matches!(event, Event::SegmentStarted { .. })), 3, "{heard:?}");
+    assert_eq!(count(|event| matches!(event, Event::SegmentEnded { .. })), 3, "{heard:?}");
+    assert_eq!(count(|event| matches!(event, Event::Throttled { .. })), 1, "{heard:?}");
+    assert_eq!(count(|event| matches!(event, Event::Retried { .. })), 1, "{heard:?}");
+    assert!(count(|event| matches!(event, Event::Received { .. })) >= 2, "{heard:?}");
+
+    let refused = Service::start(|_| Answer::error(404, "ResourceNotFoundException", "{}")).await;
+    let download = refused.invoker().object("f", "x");
+    let mut events = download.progress().events();
+    download.in_order().await.unwrap_err();
+    let kind = ErrorKind::Refused { status: 404, code: "ResourceNotFoundException".into() };
+    assert_eq!(events.next().await, Some(Event::Started));
+    assert_eq!(events.next().await, Some(Event::Ended { error: Some(kind) }));
+    assert_eq!(events.next().await, None);
+}
+
+/// Whoever drops it has ended it: nothing more is asked, and the connection is gone.
+#[tokio::test]
+async fn dropping_ends_a_download() {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let held = std::sync::Arc::clone(&gate);
+    let service = Service::start(move |asked| {
+        let mut answer = range_answer(&pattern(BYTES), ETAG, asked);
+        answer.steps.insert(1, support::Step::Wait(std::sync::Arc::clone(&held)));
+        answer
+    })
+    .await;
+    let download = service.invoker().object("f", "x").segment_size(10_000).in_flight(2);
+    let mut events = download.progress().events();
+    let ordered = download.in_order().await.unwrap();
+    drop(ordered);
+    // Its counters are gone with it: nothing of it is left that could go on.
+    while events.next().await.is_some() {}
+    assert!(service.asked().len() <= 2, "{}", service.asked().len());
+    gate.notify_waiters();
+}
