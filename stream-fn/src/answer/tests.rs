@@ -48,6 +48,7 @@ async fn the_whole_object() {
     let (head, promised, body) = sent(&ask(), Response::object(object())).await;
     let wanted = serde_json::json!({
         "statusCode": 200,
+        "cookies": [],
         "headers": {
             "accept-ranges": "bytes",
             "content-length": "10",
