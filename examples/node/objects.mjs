@@ -5,7 +5,7 @@
 // else: deploy this file with the handler `objects.handler`. On this machine runtime.mjs gives it the same.
 
 import { once } from "node:events";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import path from "node:path";
 
 const FOLDER = path.resolve(process.env.OBJECTS ?? ".");
@@ -40,6 +40,7 @@ function ask(event, context) {
     range: beside("range"),
     ifMatch: beside("if-match"),
     ifNoneMatch: beside("if-none-match"),
+    ifRange: beside("if-range"),
   };
 }
 
@@ -56,7 +57,7 @@ async function decide(asked, event) {
   if (!file) {
     return refusal(404, "no such object");
   }
-  const { size } = file.found;
+  const size = Number(file.found.size);
   const etag = versionOf(file.found);
   let kept = false;
   try {
@@ -66,7 +67,9 @@ async function decide(asked, event) {
     if (asked.ifNoneMatch && names(asked.ifNoneMatch.replaceAll("W/", ""), etag)) {
       return { head: { statusCode: 304, headers: { etag } } };
     }
-    const range = asked.method === "GET" ? parseRange(asked.range, size) : undefined;
+    // A range means something for GET alone, and behind If-Range only for the version named there.
+    const ranged = asked.method === "GET" && (!asked.ifRange || asked.ifRange.trim() === etag);
+    const range = ranged ? parseRange(asked.range, size) : undefined;
     if (range === "none") {
       const headers = { etag, "content-range": `bytes */${size}` };
       return refusal(416, `no byte of the range exists, the object has ${size}`, headers);
@@ -119,8 +122,13 @@ async function find(rawPath) {
   }
   let handle;
   try {
-    handle = await open(path.join(FOLDER, ...segments));
-    const found = await handle.stat();
+    const place = path.join(FOLDER, ...segments);
+    // Asked before opening, because opening a pipe waits for its other end; and again of what is open.
+    if (!(await stat(place)).isFile()) {
+      return undefined;
+    }
+    handle = await open(place);
+    const found = await stateOf(handle);
     if (found.isFile()) {
       return { handle, found };
     }
@@ -135,10 +143,15 @@ async function find(rawPath) {
   return undefined;
 }
 
+// With times in nanoseconds.
+function stateOf(handle) {
+  return handle.stat({ bigint: true });
+}
+
 // Strong: two answers with the same one have the same bytes. Nothing of one machine (such as an inode) is in
 // it, for each range may be answered by another one.
 function versionOf(found) {
-  return `"${found.size.toString(16)}-${Math.round(found.mtimeMs * 1000).toString(16)}"`;
+  return `"${found.size.toString(16)}-${found.mtimeNs.toString(16)}"`;
 }
 
 function names(tags, etag) {
@@ -171,7 +184,7 @@ async function send({ file, found, start, end }, responseStream) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
     at += bytesRead;
     // Looked at before the last bytes leave, because after them nothing can be taken back.
-    if (bytesRead === 0 || (at === end && versionOf(await file.stat()) !== versionOf(found))) {
+    if (bytesRead === 0 || (at === end && versionOf(await stateOf(file)) !== versionOf(found))) {
       throw failure("Function.ObjectChanged", "the object was changed while it was read");
     }
     if (!responseStream.write(buffer.subarray(0, bytesRead))) {

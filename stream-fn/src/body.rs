@@ -3,6 +3,7 @@
 //! with real trailers.
 
 use crate::failure::Failure;
+use crate::head::DELIMITER;
 use crate::promise::Promise;
 use crate::source::{ByteStream, READ_BYTES};
 use bytes::Bytes;
@@ -25,7 +26,9 @@ const JOINED_MAX_BYTES: usize = READ_BYTES;
 pub(crate) struct Body {
     /// Until it is sent.
     head: Option<Vec<u8>>,
-    /// Of the frame that was joined to the head.
+    /// Whether nothing may stand behind it in its frame.
+    apart: bool,
+    /// Of the frame that was joined to the head; or the delimiter.
     rest: Option<Bytes>,
     /// Until its end.
     stream: Option<ByteStream>,
@@ -66,6 +69,7 @@ impl Body {
         let (ending, ended) = oneshot::channel();
         let body = Self {
             head: Some(head),
+            apart: false,
             rest: None,
             stream: Some(stream),
             promise: Promise::of(promised),
@@ -76,6 +80,12 @@ impl Body {
             _ended: ending,
         };
         (body, Watch { _wanted: wanted, ended })
+    }
+
+    /// The same body, with the head, its delimiter and the first bytes in frames of their own.
+    pub(crate) fn with_the_head_apart(mut self) -> Self {
+        self.apart = true;
+        self
     }
 
     /// Bytes, the clean end, or the failure that ends the body.
@@ -130,6 +140,12 @@ impl http_body::Body for Body {
         if Pin::new(&mut this.unwanted).poll(context).is_ready() {
             // The connection is closed, which is how a body ends that nobody may take for whole.
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
+        if this.apart
+            && let Some(mut head) = this.head.take()
+        {
+            this.rest = Some(head.split_off(head.len() - DELIMITER.len()).into());
+            return Poll::Ready(Some(Ok(Frame::data(head.into()))));
         }
         if let Some(rest) = this.rest.take() {
             return Poll::Ready(Some(Ok(Frame::data(rest))));

@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Ends the JSON. API Gateway's documentation of streamed integrations wants exactly eight.
-const DELIMITER: [u8; 8] = [0; 8];
+pub(crate) const DELIMITER: [u8; 8] = [0; 8];
 
 /// The longest head, delimiter included. API Gateway looks for the delimiter in the first 16 KB; the
 /// contract says 16,000 bytes, which is below that however a kilobyte is counted.
@@ -39,7 +39,7 @@ const SINGLE: [HeaderName; 12] = [
 struct Head<'a> {
     status_code: u16,
     headers: BTreeMap<&'a str, String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    /// There even if it is empty, as in every head of `lambda_runtime`: cargo-lambda reads no other.
     cookies: &'a [String],
 }
 
@@ -119,7 +119,7 @@ mod tests {
         });
         assert_eq!(json, wanted);
         let bare = encode(StatusCode::OK, &HeaderMap::new(), &[]).unwrap();
-        assert_eq!(bare, b"{\"statusCode\":200,\"headers\":{}}\0\0\0\0\0\0\0\0");
+        assert_eq!(bare, b"{\"statusCode\":200,\"headers\":{},\"cookies\":[]}\0\0\0\0\0\0\0\0");
     }
 
     #[test]

@@ -50,7 +50,7 @@ async fn source() -> Result<Box<dyn Source>, String> {
                 "{CHECKSUM}: objects in S3 have the checksums that S3 keeps: leave it out"
             ));
         }
-        let source = source::S3::from_environment(&setting).await;
+        let source = source::S3::from_environment(&setting, |name| std::env::var(name).ok()).await;
         return match source {
             Ok(source) => Ok(Box::new(source)),
             Err(error) => Err(format!("{SOURCE}: {}", in_one_line(&error))),

@@ -66,7 +66,8 @@ where
     E: Into<BoxError> + 'static,
 {
     let client = Client::new(&environment);
-    let layer = Answering { shared: Arc::new(Shared { handler, client, now, margin }) };
+    let head_apart = environment.head_apart;
+    let layer = Answering { shared: Arc::new(Shared { handler, client, head_apart, now, margin }) };
     // Our layer takes the place of this one, which is never called.
     let unused = service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<(), Infallible>(()) });
     Runtime::new(unused).layer(layer).run_concurrent().await.map_err(|error| {
@@ -78,6 +79,7 @@ where
 struct Shared<F> {
     handler: F,
     client: Client,
+    head_apart: bool,
     now: fn() -> SystemTime,
     margin: Option<Duration>,
 }
@@ -141,6 +143,7 @@ where
             Ok(Answer::Buffered(json)) => self.client.buffered(&request_id, echo, json).await,
             Ok(Answer::Streamed { head, promised, body }) => {
                 let (body, watch) = Body::new(head, promised, body, deadline);
+                let body = if self.head_apart { body.with_the_head_apart() } else { body };
                 self.client.streamed(&request_id, echo, body, watch).await
             }
             Err(failure) => {

@@ -145,3 +145,20 @@ async fn a_head_has_what_it_may() {
     let answer = ask(&api, event("GET", "/trailers")).await;
     assert_eq!((answer.split().1, answer.trailers), (b"onetwo".to_vec(), Some(vec![])));
 }
+
+#[cfg(feature = "compression")]
+#[tokio::test]
+async fn what_an_answer_decided_is_not_decided_again() {
+    let api = RuntimeApi::start().await;
+    let _function = start(&api);
+    for (path, encoding) in [("/text", Some("gzip")), ("/log", None), ("/object", None)] {
+        let mut asked = event("GET", path);
+        asked["headers"] = json!({"accept-encoding": "gzip"});
+        let (head, _) = ask(&api, asked).await.split();
+        assert_eq!(
+            head["headers"].get("content-encoding").and_then(Value::as_str),
+            encoding,
+            "{path}"
+        );
+    }
+}

@@ -265,3 +265,21 @@ async fn the_log_is_json_with_request_ids_if_lambda_says_so() {
     assert_eq!((&line["level"], &line["span"]["requestId"]), (&json!("ERROR"), &json!("id-7")));
     assert_eq!(line["message"], "the runtime api did not take the answer");
 }
+
+/// `cargo lambda watch` has a path before its Runtime API, and takes the first HTTP chunk of an answer for
+/// the head, the second for the delimiter, and wants cookies in the head.
+#[tokio::test]
+async fn cargo_lambda_gets_the_head_apart() {
+    let api = RuntimeApi::start().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stream-fn"));
+    command.env("STREAM_FN_SOURCE", "pattern").env_remove("STREAM_FN_CHECKSUM");
+    let command = api.environment(&mut command);
+    let address = format!("http://{}/.rt/stream-fn", api.address());
+    let _function = command.env("AWS_LAMBDA_RUNTIME_API", address).spawn().unwrap();
+    let answer = ask(&api, event("GET", "/9", json!({}))).await;
+    assert!(answer.path.starts_with("/.rt/stream-fn/2018-06-01/"), "{}", answer.path);
+    let [head, delimiter, body] = &answer.http_chunks[..] else { panic!("{answer:?}") };
+    let head: Value = serde_json::from_slice(head).unwrap();
+    assert_eq!((&head["statusCode"], &head["cookies"]), (&json!(200), &json!([])));
+    assert_eq!((&delimiter[..], body.len()), (&[0; 8][..], 9));
+}

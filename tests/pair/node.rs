@@ -94,6 +94,8 @@ async fn it_refuses_what_the_contract_refuses() {
         ("GET", json!({"if-match": "\"other\""}), 412, "etag", same, "message"),
         ("GET", json!({"if-match": same, "range": "bytes=0-0"}), 206, "etag", same, "0"),
         ("GET", json!({"if-none-match": format!("W/{same}")}), 304, "etag", same, ""),
+        ("GET", json!({"if-range": same, "range": "bytes=1-1"}), 206, "etag", same, "1"),
+        ("GET", json!({"if-range": "\"o\"", "range": "bytes=1-"}), 200, "etag", same, "0123456789"),
         ("HEAD", json!({}), 200, "content-length", "10", ""),
         ("PUT", json!({}), 405, "allow", "GET, HEAD", "message"),
     ] {

@@ -48,6 +48,7 @@ async fn the_whole_object() {
     let (head, promised, body) = sent(&ask(), Response::object(object())).await;
     let wanted = serde_json::json!({
         "statusCode": 200,
+        "cookies": [],
         "headers": {
             "accept-ranges": "bytes",
             "content-length": "10",
@@ -224,4 +225,33 @@ async fn a_sum_is_looked_for_once_and_only_for_bytes() {
     }
     let known = object().with_checksum(|_| panic!("it is known"));
     sent(&ask(), Response::object(known)).await;
+}
+
+/// Behind an encoder too, and though the next words are there already.
+#[cfg(feature = "compression")]
+#[tokio::test]
+async fn a_flush_is_now() {
+    use tokio::io::AsyncWriteExt;
+    let asynchronous = Response::writer(|mut writer| async move {
+        for text in ["one", "two"] {
+            writer.write_all(text.as_bytes()).await?;
+            writer.flush().await?;
+        }
+        std::io::Result::Ok(())
+    });
+    let blocking = Response::blocking_writer(|writer| {
+        use std::io::Write;
+        for text in ["one", "two"] {
+            writer.write_all(text.as_bytes())?;
+            writer.flush()?;
+        }
+        std::io::Result::Ok(())
+    });
+    for response in [asynchronous, blocking] {
+        let ask = Ask { accept_encoding: Some("gzip".to_owned()), ..ask() };
+        let settled = settle(&ask, response.content_type("text/plain")).await.unwrap();
+        assert_eq!(settled.headers["content-encoding"], "gzip");
+        let frames: Vec<_> = settled.body.map(Result::unwrap).collect().await;
+        assert_eq!(frames.len(), 3, "two flushes and the end: {frames:?}");
+    }
 }

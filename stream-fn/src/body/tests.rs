@@ -45,6 +45,19 @@ async fn ready_bytes_stand_behind_the_head() {
 }
 
 #[tokio::test]
+async fn nothing_stands_behind_a_head_apart() {
+    for (items, wanted, failed) in [
+        (vec![Ok("one"), Ok("two")], &[&b"{}"[..], &[0; 8], b"one", b"two"][..], false),
+        (vec![], &[b"{}", &[0; 8]], false),
+        (vec![Err("boom")], &[b"{}", &[0; 8]], true),
+    ] {
+        let (body, _watch) = body(of(items), None);
+        let (data, trailers) = frames(body.with_the_head_apart()).await;
+        assert!(data == wanted && trailers.is_some() == failed, "{data:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_large_first_frame_is_not_copied_whole() {
     let large = Bytes::from(vec![1; 3 * JOINED_MAX_BYTES]);
     let (body, _watch) = body(stream::iter([Ok(large.clone())]).boxed(), None);

@@ -34,6 +34,22 @@ pub fn request(input: &[u8]) {
     }
     let again = read(client_context, &payload).map(|request| format!("{:?}", request.ask()));
     assert_eq!(again, Some(format!("{:?}", request.ask())), "the same call asks something else");
+    as_http(request);
+}
+
+/// As a web framework gets it: refused, if it makes no URI, or with the same method, range and body.
+fn as_http(request: Request) {
+    let (plain, method) = (request.kind() == RequestKind::Plain, request.method().clone());
+    let (body, range) = (request.body(), request.range());
+    let Ok(http) = request.into_http() else { return };
+    assert!(http.uri().path().starts_with('/'), "a path begins with a slash");
+    assert_eq!(*http.method(), if plain { Method::POST } else { method });
+    // Where the range is said in the client context it may be no header.
+    let header = http.headers().get("range").and_then(|range| range.to_str().ok());
+    if let Some(range) = range {
+        assert_eq!(header.and_then(RangeAsk::parse), Some(range), "another range");
+    }
+    assert_eq!(http.into_body().into_bytes(), body, "another body");
 }
 
 fn read(client_context: &[u8], payload: &Bytes) -> Option<Request> {

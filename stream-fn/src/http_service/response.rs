@@ -30,6 +30,10 @@ const FOR_THE_NEXT_HOP: [&str; 7] = [
     "upgrade",
 ];
 
+/// Among the extensions of a response that [`Request::answer`] made: whether it is encoded is decided.
+#[derive(Clone, Copy)]
+struct Decided;
+
 impl Response {
     /// What a web framework responds, with any body, as the answer of a handler.
     ///
@@ -58,7 +62,11 @@ impl Response {
         {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        Self::of_http(parts.status, headers, frames(body))
+        let response = Self::of_http(parts.status, headers, frames(body));
+        match parts.extensions.get::<Decided>() {
+            Some(Decided) => response.compression(false),
+            None => response,
+        }
     }
 }
 
@@ -88,6 +96,7 @@ impl Request {
         let mut response = http::Response::new(ResponseBody(Mutex::new(body)));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        response.extensions_mut().insert(Decided);
         Ok(response)
     }
 }

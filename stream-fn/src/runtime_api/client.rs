@@ -47,6 +47,7 @@ pub(super) enum Refused {
 pub(super) struct Client {
     http: hyper_util::client::legacy::Client<HttpConnector, Outgoing>,
     authority: Authority,
+    base_path: String,
 }
 
 impl Client {
@@ -54,7 +55,9 @@ impl Client {
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(environment.concurrency)
             .build(connector());
-        Self { http, authority: environment.runtime_api.clone() }
+        let (authority, base_path) =
+            (environment.runtime_api.clone(), environment.base_path.clone());
+        Self { http, authority, base_path }
     }
 
     /// JSON without a head.
@@ -112,8 +115,10 @@ impl Client {
     }
 
     fn post(&self, request_id: &str, what: &str, echo: Option<HeaderValue>) -> Builder {
-        let uri =
-            format!("http://{}/2018-06-01/runtime/invocation/{request_id}/{what}", self.authority);
+        let Self { authority, base_path, .. } = self;
+        let uri = format!(
+            "http://{authority}{base_path}/2018-06-01/runtime/invocation/{request_id}/{what}"
+        );
         let request = Request::builder().method(Method::POST).uri(uri).header(USER_AGENT, AGENT);
         match echo {
             Some(id) => request.header(INVOCATION_ID, id),

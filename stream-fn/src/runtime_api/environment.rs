@@ -6,6 +6,10 @@ use http::uri::Authority;
 
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+/// What the path of cargo-lambda's Runtime API begins with. Its `watch` (1.9.2) takes the first HTTP chunk
+/// of an answer for the head and the second for the delimiter, wherever they end.
+const CARGO_LAMBDA: &str = "/.rt";
+
 const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// What `lambda_runtime` 1.5 does not start without, besides the memory, which must be a number.
@@ -15,6 +19,10 @@ const NEEDED: [&str; 3] = [RUNTIME_API, "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) runtime_api: Authority,
+    /// Before the paths of the Runtime API; empty, or with a slash before it and none behind.
+    pub(crate) base_path: String,
+    /// Whether head and delimiter have to be HTTP chunks of their own.
+    pub(crate) head_apart: bool,
     /// How many invocations this process may have at once; above one on Lambda Managed Instances.
     pub(crate) concurrency: usize,
 }
@@ -36,15 +44,26 @@ impl Environment {
             return Err(Error::new(ErrorKind::Environment, format!("{MEMORY} is not a number")));
         }
         let runtime_api = variable(RUNTIME_API).ok_or_else(|| missing(RUNTIME_API))?;
-        // Lambda gives HOST:PORT; some emulators give a URL.
-        let authority = runtime_api.strip_prefix("http://").unwrap_or(&runtime_api);
-        let runtime_api = authority.trim_end_matches('/').parse().map_err(|error| {
+        // Lambda gives HOST:PORT; some emulators give a URL, that of cargo-lambda with a path.
+        let place = runtime_api.strip_prefix("http://").unwrap_or(&runtime_api);
+        let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+        let base_path = match path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        };
+        let runtime_api = authority.parse().map_err(|error| {
             let words = format!("{RUNTIME_API} is not HOST:PORT");
             Error::new(ErrorKind::Environment, words).because(error)
         })?;
         // Read as lambda_runtime reads it: what is no number means one at a time.
         let concurrency = variable(MAX_CONCURRENCY).and_then(|number| number.parse().ok());
-        Ok(Self { runtime_api, concurrency: concurrency.unwrap_or(1).max(1) })
+        let head_apart = base_path.starts_with(CARGO_LAMBDA);
+        Ok(Self {
+            runtime_api,
+            base_path,
+            head_apart,
+            concurrency: concurrency.unwrap_or(1).max(1),
+        })
     }
 }
 
@@ -75,7 +94,11 @@ mod tests {
             assert_eq!(read(&[(MAX_CONCURRENCY, Some(value))]).unwrap().concurrency, wanted);
         }
         let url = read(&[(RUNTIME_API, Some("http://localhost:1/"))]).unwrap();
-        assert_eq!(url.runtime_api, "localhost:1");
+        assert_eq!((url.runtime_api.as_str(), url.base_path.as_str()), ("localhost:1", ""));
+        let cargo_lambda = read(&[(RUNTIME_API, Some("http://[::1]:9000/.rt/name"))]).unwrap();
+        assert_eq!(cargo_lambda.runtime_api, "[::1]:9000");
+        assert_eq!(cargo_lambda.base_path, "/.rt/name");
+        assert!(cargo_lambda.head_apart && !url.head_apart);
     }
 
     #[test]

@@ -24,6 +24,9 @@ const NO_SUCH: &str =
 /// The longest key, in bytes ("Naming Amazon S3 objects" in its user guide).
 const KEY_MAX_BYTES: usize = 1024;
 
+/// Where AWS tools find the endpoint of another store ("Service-specific endpoints").
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
 /// What S3 calls the version of an object in a bucket without versions.
 const NO_VERSION: &str = "null";
 
@@ -67,7 +70,9 @@ impl S3 {
     }
 
     /// From `s3://BUCKET/PREFIX`, with a client of what AWS tools read of the environment: region,
-    /// credentials, `AWS_ENDPOINT_URL_S3`.
+    /// credentials, `AWS_ENDPOINT_URL_S3`. An endpoint that is set there is asked with the bucket in the
+    /// path, not in the name of the host, as other stores that speak S3 want it. `variable` looks a variable
+    /// of the environment up.
     ///
     /// # Errors
     ///
@@ -76,7 +81,10 @@ impl S3 {
     /// # Cancel safety
     ///
     /// Dropping it has no effect.
-    pub async fn from_environment(setting: &str) -> Result<Self, Error> {
+    pub async fn from_environment(
+        setting: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let refused = |words: String| Error::new(ErrorKind::Setting, words);
         let (bucket, prefix) = place(setting).ok_or_else(|| {
             refused(format!(
@@ -92,7 +100,10 @@ impl S3 {
                 "the source {setting:?} has no region: set AWS_REGION to that of the bucket"
             )));
         }
-        Ok(Self::new(Client::new(&config), bucket, prefix))
+        let elsewhere =
+            ENDPOINTS.iter().any(|name| variable(name).is_some_and(|url| !url.is_empty()));
+        let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
+        Ok(Self::new(Client::from_conf(config.build()), bucket, prefix))
     }
 
     /// The key of a name that has nothing in it but plain segments.

@@ -9,7 +9,7 @@ use axum::{Extension, Json, Router};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use stream_fn::{BoxError, Failure, Object, Request, RequestContext, Response, Version};
+use stream_fn::{BoxError, Event, Failure, Object, Request, RequestContext, Response, Version};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -21,6 +21,8 @@ async fn main() -> Result<(), stream_fn::Error> {
         .route("/gated/{gate}", get(gated))
         .route("/fails", get(|| async { Body::from_stream(one_then(Some("in mid-stream"))) }))
         .route("/object", get(object))
+        .route("/log", get(log))
+        .route("/text", get(|| async { "text, ".repeat(1_000) }))
         .route("/headers", get(headers))
         .route("/trailers", get(trailers))
         .route("/twice", get(|| async { AppendHeaders([("location", "/a"), ("location", "/b")]) }))
@@ -62,6 +64,11 @@ async fn object(Extension(request): Extension<Arc<Request>>) -> Result<impl Into
     let version = Version::new("v1").ok_or("no tag")?;
     let response = Response::object(Object::from_bytes("0123456789", version)).cookie("seen=1");
     request.answer(response).await.map_err(|failure| failure.to_string())
+}
+
+async fn log(Extension(request): Extension<Arc<Request>>) -> Result<impl IntoResponse, String> {
+    let events = stream::iter([Ok::<_, BoxError>(Event::data("long, ".repeat(1_000)))]);
+    request.answer(Response::events(events)).await.map_err(|failure| failure.to_string())
 }
 
 async fn headers() -> impl IntoResponse {

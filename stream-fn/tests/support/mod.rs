@@ -177,6 +177,11 @@ impl RuntimeApi {
         Self { address, invocations, answers, polling, _connections: connections }
     }
 
+    /// Its HOST:PORT.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The command, told where this API is.
     pub(crate) fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
@@ -224,7 +229,8 @@ async fn connection(mut socket: TcpStream, shared: Shared) {
             socket.write_all(next_reply(&invocation).as_bytes()).await.unwrap();
             continue;
         }
-        let id = path.split('/').nth(4).unwrap();
+        let (_, place) = path.split_once("/invocation/").unwrap();
+        let id = place.split('/').next().unwrap();
         let (reply, seen) = shared.answers.lock().unwrap().remove(id).expect("a known invocation");
         let chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
         let length = headers.iter().find(|(name, _)| name == "content-length");
