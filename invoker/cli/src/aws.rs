@@ -122,10 +122,11 @@ async fn credentials(
 ) -> Result<Option<SharedCredentialsProvider>, Failure> {
     let role = connection.access.role_arn.as_ref();
     let Some(provider) = config.credentials_provider() else {
-        return no_credentials(connection, "", loopback && role.is_none()).map(|()| None);
+        let gap = Gap::default();
+        return no_credentials(connection, gap, loopback && role.is_none()).map(|()| None);
     };
-    if let Err(why) = look(&provider).await? {
-        return no_credentials(connection, &why, loopback && role.is_none()).map(|()| None);
+    if let Err(gap) = look(&provider).await? {
+        return no_credentials(connection, gap, loopback && role.is_none()).map(|()| None);
     }
     let Some(role) = role else { return Ok(Some(provider)) };
     let session = connection.access.role_session_name.as_deref().unwrap_or(ROLE_SESSION);
@@ -133,15 +134,15 @@ async fn credentials(
     let assumed = SharedCredentialsProvider::new(assumed.build().await);
     match look(&assumed).await? {
         Ok(()) => Ok(Some(assumed)),
-        Err(why) => Err(Failure::Configuration(format!(
+        Err(Gap { why, .. }) => Err(Failure::Configuration(format!(
             "the role {role} cannot be assumed{why}: the caller needs sts:AssumeRole on it, and the \
              role has to trust the caller"
         ))),
     }
 }
 
-/// Looks for credentials; if there are none, says why in parentheses.
-async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), String>, Failure> {
+/// Looks for credentials.
+async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), Gap>, Failure> {
     let found = tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials());
     let Ok(found) = found.await else {
         let message = format!(
@@ -150,29 +151,27 @@ async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), String>
         );
         return Err(Failure::Configuration(message));
     };
-    Ok(found.map(drop).map_err(|error| why_none(&error)))
+    Ok(found.map(drop).map_err(|error| Gap::of(&error)))
 }
 
 /// What to tell somebody without credentials; nothing where none are needed.
-fn no_credentials(connection: &Connection, why: &str, loopback: bool) -> Result<(), Failure> {
-    let chosen = connection.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-    let of_profile = chosen.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
-    let message = if why.contains("SSO") {
-        format!("no credentials{why}: sign in again with `aws sso login{of_profile}`")
-    } else if why.contains("Login token") {
-        format!("no credentials{why}: sign in again with `aws login{of_profile}`")
-    } else if let Some(profile) = &connection.profile {
+fn no_credentials(connection: &Connection, gap: Gap, loopback: bool) -> Result<(), Failure> {
+    let Gap { why, sign_in } = gap;
+    let message = match (sign_in, &connection.profile) {
+        (Some(sign_in), profile) => {
+            let chosen = profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+            let of_profile = chosen.map(|name| format!(" --profile {name}")).unwrap_or_default();
+            format!("no credentials{why}: sign in with `aws {sign_in}{of_profile}`")
+        }
         // A profile that was asked for is meant.
-        format!(
+        (None, Some(profile)) => format!(
             "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
-        )
-    } else if loopback {
-        return Ok(());
-    } else {
-        format!(
+        ),
+        (None, None) if loopback => return Ok(()),
+        (None, None) => format!(
             "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE \
              or --profile, or sign in with the AWS CLI"
-        )
+        ),
     };
     Err(Failure::Configuration(message))
 }
@@ -232,18 +231,40 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-/// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
-/// provider had any.
-fn why_none(error: &CredentialsError) -> String {
-    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        return String::new();
+/// Why there are no credentials.
+#[derive(Default)]
+struct Gap {
+    /// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
+    /// provider had any.
+    why: String,
+    /// What the AWS CLI calls the sign-in that has to be made, if it is one.
+    sign_in: Option<&'static str>,
+}
+
+impl Gap {
+    fn of(error: &CredentialsError) -> Self {
+        if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+            return Self::default();
+        }
+        let mut innermost: &dyn std::error::Error = error;
+        let mut chain = error.to_string();
+        while let Some(source) = innermost.source() {
+            innermost = source;
+            chain = format!("{chain} {source}");
+        }
+        // The SDK has no public types for these; its words are the only sign, and the folders in which
+        // the AWS CLI keeps what it was given.
+        let chain = chain.replace('\\', "/");
+        let has = |signs: [&str; 2]| signs.iter().any(|sign| chain.contains(sign));
+        let sign_in = match () {
+            () if has(["SSO", "/sso/cache/"]) => Some("sso login"),
+            () if has(["Login token", "/login/cache/"]) => Some("login"),
+            () => None,
+        };
+        let words = innermost.to_string();
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { why: format!(" ({words})"), sign_in }
     }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let words = innermost.to_string();
-    format!(" ({})", words.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

@@ -135,6 +135,10 @@ fn an_expired_sign_in_is_named() {
     ran.failed(253, &["SSO", "`aws sso login --profile dev`"]);
     let ran = home.invoker("cat f -q").env("AWS_PROFILE", "dev").run();
     ran.failed(253, &["`aws sso login --profile dev`"]);
+
+    let session = "[profile me]\nregion = eu-west-1\nlogin_session = arn:aws:iam::1:user/me\n";
+    home.write(".aws/config", session);
+    home.run("cat f -q --profile me").failed(253, &["`aws login --profile me`"]);
 }
 
 #[test]
