@@ -163,7 +163,9 @@ impl Invoker {
     fn client(&self, invocation: &Invocation) -> Result<&aws_sdk_lambda::Client, Error> {
         let message = match (&self.client, invocation.is_by_url()) {
             (Some(client), false) => return Ok(client),
-            (_, true) => "a function named by its URL is called without the service, by a client that has URLs",
+            (_, true) => {
+                "a function named by its URL is called without the service, by a client that has URLs"
+            }
             (None, false) => "this client calls functions by their URLs only",
         };
         Err(Error::new(ErrorKind::InvalidInput, message))

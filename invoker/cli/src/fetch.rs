@@ -279,4 +279,3 @@ async fn write(bytes: &mut OrderedBytes, sink: &mut Sink) -> Result<Option<Error
         }
     }
 }
-

@@ -90,8 +90,8 @@ fn on_the_wire(answer: Answer) -> Vec<u8> {
 /// What is said of a function that keeps the contract but for what `spoil` does to its answers.
 fn checked(flags: &str, spoil: fn(&Call, &mut Answer)) -> Ran {
     let function = Endpoint::answering(move |_, call| {
-        let mut answer = keeps(&call);
-        spoil(&call, &mut answer);
+        let mut answer = keeps(call);
+        spoil(call, &mut answer);
         on_the_wire(answer)
     });
     let line = format!("check f object --endpoint-url {} {flags}", function.url);
@@ -158,7 +158,7 @@ fn failures_in_mid_stream_are_told_from_clean_ends() {
         (Some(r#"{"ErrorCode": "Oops"}"#), "Function.Xxx or Runtime.Xxx, came Oops"),
     ] {
         let function = Endpoint::answering(move |_, call| {
-            let mut answer = keeps(&call);
+            let mut answer = keeps(call);
             if call.object() == Some("failing") {
                 answer.end = end;
             }

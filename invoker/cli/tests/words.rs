@@ -86,8 +86,7 @@ fn a_failure_is_json_too_and_is_told_once() {
 fn each_invocation_is_told_if_that_is_wanted() {
     let home = Home::new();
     let ran = home.run("get local: 12MiB -o out -v").succeeded();
-    let told: Vec<_> =
-        ran.stderr.lines().filter(|line| line.contains("outcome=")).collect();
+    let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("outcome=")).collect();
     assert_eq!(told.len(), 3, "{}", ran.stderr);
     for range in ["bytes=0-5242879", "bytes=5242880-10485759", "bytes=10485760-12582911"] {
         let line = told.iter().find(|line| line.contains(range)).unwrap();

@@ -11,6 +11,13 @@ use super::function_url::HttpBody;
 use crate::error::Error;
 
 /// What one answer brings.
+#[cfg_attr(
+    feature = "function-url",
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is one for an invocation, mostly the larger"
+    )
+)]
 pub(crate) enum Events {
     /// In frames, as InvokeWithResponseStream has it.
     Framed(Frames),

@@ -72,7 +72,8 @@ mod tests {
     fn a_length_is_found_where_there_is_one() {
         let chunked = ("transfer-encoding", "chunked");
         let part = ("content-range", "bytes 5-9/20");
-        let table: [(u16, &[(&str, &str)], Option<&str>); 6] = [
+        type Case<'a> = (u16, &'a [(&'a str, &'a str)], Option<&'a str>);
+        let table: [Case<'_>; 6] = [
             (200, &[("content-length", "7")], Some("7")),
             (200, &[chunked], None),
             (200, &[chunked, ("x-amzn-remapped-content-length", "8")], Some("8")),
