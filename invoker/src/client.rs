@@ -90,7 +90,8 @@ impl Invoker {
     pub async fn invoke(&self, invocation: Invocation) -> Result<ResponseStream, Error> {
         let deadline = self.deadline();
         let (retries, meter) = (SdkRetries::AsConfigured, Meter::default());
-        let begun = deadline.hold(self.call(&invocation, None, retries, &meter)).await;
+        let call = Box::pin(self.call(&invocation, None, retries, &meter));
+        let begun = deadline.hold(call).await;
         begun.map(|stream| stream.until(deadline))
     }
 
@@ -123,9 +124,10 @@ impl Invoker {
         segment: Option<&Range<u64>>,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        self.call(invocation, segment, SdkRetries::Off, meter).await
+        Box::pin(self.call(invocation, segment, SdkRetries::Off, meter)).await
     }
 
+    /// Boxed by its callers: its 6 KiB are needed until the answer begins, and no longer.
     async fn call(
         &self,
         invocation: &Invocation,

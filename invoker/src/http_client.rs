@@ -39,9 +39,9 @@ use roots::Roots;
 use route::{Hop, Route};
 
 /// The largest buffer that a connection reads into, in bytes: one record of TLS. Of a thousand streams at
-/// once each then holds 105 KiB at most; with twice as much it is 122 KiB, with half of it 95 KiB
-/// (`benches/many_streams.rs`). What is left is hyper's own for a connection, 20 KiB, the SDK's for a
-/// call, and what the allocator cannot use again between them.
+/// once each then holds some 110 KiB at most; with twice as much it is 122 KiB, with half of it 95 KiB, in
+/// runs that differ by 5 KiB either way (`benches/many_streams.rs`). What is left is hyper's own for a
+/// connection, 20 KiB, the SDK's for a call, and what the allocator cannot use again between them.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// How long an unused connection is kept: shorter than the service's own patience.
@@ -56,8 +56,8 @@ type Hyper = Client<Connect, SdkBody>;
 /// their connections.
 ///
 /// The SDK's crates with `default-features = false` have none of their own, and the one that
-/// their default features bring holds 531 KiB for each of a thousand streams that are read side by
-/// side; this one holds 105 KiB (`benches/many_streams.rs`). It speaks HTTP/1.1 only, each stream on
+/// their default features bring holds 520 KiB for each of a thousand streams that are read side by
+/// side; this one holds 110 KiB (`benches/many_streams.rs`). It speaks HTTP/1.1 only, each stream on
 /// a connection of its own, so that none waits for the window of another.
 ///
 /// ```no_run

@@ -38,7 +38,6 @@ const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 
 /// The head of an HTTP answer, as it came.
 #[derive(Clone)]
-#[cfg_attr(not(feature = "function-url"), expect(dead_code, reason = "no answer has one"))]
 pub(crate) struct HttpHead {
     pub(crate) status: u16,
     /// Names in lower case.

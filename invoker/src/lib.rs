@@ -57,4 +57,4 @@ pub use invocation::FunctionUrls;
 pub use invocation::{Invocation, Timeouts};
 pub use memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 pub use meter::FREE_STREAMED_BYTES;
-pub use progress::{Event, Events, LogTail, Progress, Snapshot};
+pub use progress::{DownloadEvent, DownloadEvents, LogTail, Progress, Snapshot};

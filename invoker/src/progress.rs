@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::meter::Meter;
 
 use events::Listeners;
-pub use events::{Event, Events};
+pub use events::{DownloadEvent, DownloadEvents};
 
 /// How many bytes make an event.
 const TOLD_EVERY: u64 = 1024 * 1024;
@@ -229,17 +229,17 @@ impl Progress {
     /// download.to_file("measurements.parquet").await?;
     /// # Ok(()) }
     /// ```
-    pub fn events(&self) -> Events {
+    pub fn events(&self) -> DownloadEvents {
         self.counters.listeners.add()
     }
 
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+    pub(crate) fn tell(&self, event: impl FnOnce() -> DownloadEvent) {
         self.counters.listeners.tell(event);
     }
 
     /// The download has ended.
     pub(crate) fn end(&self, error: Option<&Error>) {
-        self.tell(|| Event::Ended { error: error.map(|error| error.kind().clone()) });
+        self.tell(|| DownloadEvent::Ended { error: error.map(|error| error.kind().clone()) });
     }
 
     pub(crate) fn meter(&self) -> &Meter {
@@ -254,7 +254,7 @@ impl Progress {
     pub(crate) fn begin(&self) {
         // Only the first time counts.
         if self.counters.began.set(Instant::now()).is_ok() {
-            self.tell(|| Event::Started);
+            self.tell(|| DownloadEvent::Started);
         }
     }
 
@@ -283,7 +283,7 @@ impl Progress {
         let before = counters.received.fetch_add(bytes, Relaxed);
         let all = before.saturating_add(bytes);
         if before / TOLD_EVERY != all / TOLD_EVERY {
-            self.tell(|| Event::Received { bytes: all });
+            self.tell(|| DownloadEvent::Received { bytes: all });
         }
         counters.last_byte_micros.store(now, Relaxed);
         let _ = counters.first_byte_micros.compare_exchange(UNKNOWN, now, Relaxed, Relaxed);
@@ -305,12 +305,12 @@ impl Progress {
     pub(crate) fn split(&self) {
         self.counters.segments.fetch_sub(1, Relaxed);
         self.counters.splits.fetch_add(1, Relaxed);
-        self.tell(|| Event::Split);
+        self.tell(|| DownloadEvent::Split);
     }
 
     pub(crate) fn hedged(&self, left: &Range<u64>) {
         self.counters.hedges.fetch_add(1, Relaxed);
-        self.tell(|| Event::Hedged { range: left.clone() });
+        self.tell(|| DownloadEvent::Hedged { range: left.clone() });
     }
 
     pub(crate) fn throttled(&self) {
@@ -329,7 +329,7 @@ impl Progress {
         counters.segments.fetch_add(1, Relaxed);
         let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
         counters.in_flight_max.fetch_max(now, Relaxed);
-        self.tell(|| Event::SegmentStarted { range: range.clone() });
+        self.tell(|| DownloadEvent::SegmentStarted { range: range.clone() });
         InFlight { counters: Arc::clone(&self.counters), range }
     }
 
@@ -347,6 +347,6 @@ pub(crate) struct InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.counters.in_flight.fetch_sub(1, Relaxed);
-        self.counters.listeners.tell(|| Event::SegmentEnded { range: self.range.clone() });
+        self.counters.listeners.tell(|| DownloadEvent::SegmentEnded { range: self.range.clone() });
     }
 }

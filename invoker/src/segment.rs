@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, quotable};
 use crate::head::Head;
 use crate::invocation::Invocation;
 use crate::piece::{Piece, Version};
-use crate::progress::{Event, InFlight, Progress};
+use crate::progress::{DownloadEvent, InFlight, Progress};
 use tokio::time::{Instant, Sleep};
 
 use left::Left;
@@ -122,11 +122,14 @@ impl Asking {
                 let words = "an invocation failed and is repeated";
                 tracing::debug!(request_id, failed, waited_out, ?delay, error = %error, "{words}");
                 match class {
-                    Class::Throttle => self.progress.tell(|| Event::Throttled { after: delay }),
+                    Class::Throttle => {
+                        self.progress.tell(|| DownloadEvent::Throttled { after: delay })
+                    }
                     _ => {
                         self.progress.retried();
                         let kind = || error.kind().clone();
-                        self.progress.tell(|| Event::Retried { kind: kind(), after: delay });
+                        self.progress
+                            .tell(|| DownloadEvent::Retried { kind: kind(), after: delay });
                     }
                 }
                 tokio::time::sleep(delay).await;

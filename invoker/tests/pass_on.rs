@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
-use invoker::{Error, ErrorKind, Event, Invocation, Invoker};
+use invoker::{DownloadEvent, Error, ErrorKind, Invocation, Invoker};
 use support::{Answer, Service, chunk, complete, head, pattern, range_answer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -150,22 +150,27 @@ async fn a_listener_hears_what_happens() {
     while let Some(event) = events.next().await {
         heard.push(event);
     }
-    assert_eq!(heard.first(), Some(&Event::Started));
-    assert_eq!(heard.last(), Some(&Event::Ended { error: None }));
-    let count = |which: fn(&Event) -> bool| heard.iter().filter(|event| which(event)).count();
-    assert_eq!(count(|event| matches!(event, Event::SegmentStarted { .. })), 3, "{heard:?}");
-    assert_eq!(count(|event| matches!(event, Event::SegmentEnded { .. })), 3, "{heard:?}");
-    assert_eq!(count(|event| matches!(event, Event::Throttled { .. })), 1, "{heard:?}");
-    assert_eq!(count(|event| matches!(event, Event::Retried { .. })), 1, "{heard:?}");
-    assert!(count(|event| matches!(event, Event::Received { .. })) >= 2, "{heard:?}");
+    assert_eq!(heard.first(), Some(&DownloadEvent::Started));
+    assert_eq!(heard.last(), Some(&DownloadEvent::Ended { error: None }));
+    let count =
+        |which: fn(&DownloadEvent) -> bool| heard.iter().filter(|event| which(event)).count();
+    assert_eq!(
+        count(|event| matches!(event, DownloadEvent::SegmentStarted { .. })),
+        3,
+        "{heard:?}"
+    );
+    assert_eq!(count(|event| matches!(event, DownloadEvent::SegmentEnded { .. })), 3, "{heard:?}");
+    assert_eq!(count(|event| matches!(event, DownloadEvent::Throttled { .. })), 1, "{heard:?}");
+    assert_eq!(count(|event| matches!(event, DownloadEvent::Retried { .. })), 1, "{heard:?}");
+    assert!(count(|event| matches!(event, DownloadEvent::Received { .. })) >= 2, "{heard:?}");
 
     let refused = Service::start(|_| Answer::error(404, "ResourceNotFoundException", "{}")).await;
     let download = refused.invoker().object("f", "x");
     let mut events = download.progress().events();
     download.in_order().await.unwrap_err();
     let kind = ErrorKind::Refused { status: 404, code: "ResourceNotFoundException".into() };
-    assert_eq!(events.next().await, Some(Event::Started));
-    assert_eq!(events.next().await, Some(Event::Ended { error: Some(kind) }));
+    assert_eq!(events.next().await, Some(DownloadEvent::Started));
+    assert_eq!(events.next().await, Some(DownloadEvent::Ended { error: Some(kind) }));
     assert_eq!(events.next().await, None);
 }
 

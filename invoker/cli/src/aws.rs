@@ -64,8 +64,13 @@ pub(crate) async fn function_urls(
     if connection.access.no_sign {
         return Ok(FunctionUrls::unsigned(http_client));
     }
-    let loaded = load(connection, &http_client).await;
     let loopback = is_loopback(function);
+    if function.starts_with("http://") && !loopback {
+        let message = "a signed call over http:// would show its session token to the network: use \
+                       https://, or --no-sign";
+        return Err(Failure::Usage(message.into()));
+    }
+    let loaded = load(connection, &http_client).await;
     let Some(credentials) = credentials(connection, &loaded, loopback).await? else {
         if !quiet {
             say("invoker: no credentials found; the function is on loopback, so nothing is signed");

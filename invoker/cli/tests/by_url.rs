@@ -86,6 +86,7 @@ fn what_is_wrong_with_an_url_is_said() {
         ("cat http://127.0.0.1:1 -q --endpoint-url http://127.0.0.1:2", 2, "--endpoint-url"),
         ("cat http://127.0.0.1:1 -q --qualifier live", 2, "qualifier"),
         ("cat f -q --no-sign", 2, "--no-sign"),
+        ("cat http://files.example.com -q", 2, "--no-sign"),
         ("cat https://abc.lambda-url.eu-west-1.on.aws -q", 253, "no credentials"),
         ("cat http://127.0.0.1:1 -q --retries 0", 1, "cannot be reached"),
     ];

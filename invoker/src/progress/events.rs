@@ -11,14 +11,14 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use crate::error::ErrorKind;
 
-/// Events that wait for a listener; of more the oldest are lost. A download of 32 segments at once
+/// DownloadEvents that wait for a listener; of more the oldest are lost. A download of 32 segments at once
 /// makes some dozens of them in a second.
 const KEPT: usize = 1_024;
 
 /// Something that happened in a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum DownloadEvent {
     /// The download has begun.
     Started,
     /// A segment was started, or the one plain stream.
@@ -69,35 +69,35 @@ pub enum Event {
 
 /// The events of one download from now on; see [`Progress::events`](crate::Progress::events).
 #[derive(Debug)]
-pub struct Events {
+pub struct DownloadEvents {
     /// `None` once the end was told.
-    receiver: Option<Receiver<Event>>,
+    receiver: Option<Receiver<DownloadEvent>>,
 }
 
-impl Events {
-    /// The next event; `None` after [`Event::Ended`], and when the download was dropped with all its
+impl DownloadEvents {
+    /// The next event; `None` after [`DownloadEvent::Ended`], and when the download was dropped with all its
     /// counters.
     ///
     /// # Cancel safety
     ///
     /// Safe: no event is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<DownloadEvent> {
         let event = match self.receiver.as_mut()?.recv().await {
             Ok(event) => event,
-            Err(RecvError::Lagged(events)) => Event::Missed { events },
+            Err(RecvError::Lagged(events)) => DownloadEvent::Missed { events },
             Err(RecvError::Closed) => {
                 self.receiver = None;
                 return None;
             }
         };
-        if matches!(event, Event::Ended { .. }) {
+        if matches!(event, DownloadEvent::Ended { .. }) {
             self.receiver = None;
         }
         Some(event)
     }
 
     /// The same as a `Stream`.
-    pub fn into_stream(self) -> impl Stream<Item = Event> + Send {
+    pub fn into_stream(self) -> impl Stream<Item = DownloadEvent> + Send {
         futures_util::stream::unfold(self, async |mut events| {
             events.next().await.map(|event| (event, events))
         })
@@ -107,16 +107,16 @@ impl Events {
 /// Where events go. Costs the look at one atomic number while nobody listens.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
-    sender: OnceLock<Sender<Event>>,
+    sender: OnceLock<Sender<DownloadEvent>>,
 }
 
 impl Listeners {
-    pub(super) fn add(&self) -> Events {
+    pub(super) fn add(&self) -> DownloadEvents {
         let sender = self.sender.get_or_init(|| channel(KEPT).0);
-        Events { receiver: Some(sender.subscribe()) }
+        DownloadEvents { receiver: Some(sender.subscribe()) }
     }
 
-    pub(super) fn tell(&self, event: impl FnOnce() -> Event) {
+    pub(super) fn tell(&self, event: impl FnOnce() -> DownloadEvent) {
         if let Some(sender) = self.sender.get() {
             // It fails if they have all left.
             let _ = sender.send(event());
@@ -134,16 +134,16 @@ mod tests {
         listeners.tell(|| unreachable!("nobody listens"));
         let (mut events, mut other) = (listeners.add(), listeners.add());
         for bytes in 0..KEPT as u64 + 5 {
-            listeners.tell(|| Event::Received { bytes });
+            listeners.tell(|| DownloadEvent::Received { bytes });
         }
-        listeners.tell(|| Event::Ended { error: None });
-        assert_eq!(events.next().await, Some(Event::Missed { events: 6 }));
-        assert_eq!(events.next().await, Some(Event::Received { bytes: 6 }));
+        listeners.tell(|| DownloadEvent::Ended { error: None });
+        assert_eq!(events.next().await, Some(DownloadEvent::Missed { events: 6 }));
+        assert_eq!(events.next().await, Some(DownloadEvent::Received { bytes: 6 }));
         let mut last = None;
         while let Some(event) = events.next().await {
             last = Some(event);
         }
-        assert_eq!(last, Some(Event::Ended { error: None }));
+        assert_eq!(last, Some(DownloadEvent::Ended { error: None }));
 
         drop(listeners);
         while other.next().await.is_some() {}

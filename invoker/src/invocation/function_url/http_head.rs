@@ -72,17 +72,16 @@ mod tests {
     fn a_length_is_found_where_there_is_one() {
         let chunked = ("transfer-encoding", "chunked");
         let part = ("content-range", "bytes 5-9/20");
-        type Case<'a> = (u16, &'a [(&'a str, &'a str)], Option<&'a str>);
-        let table: [Case<'_>; 6] = [
-            (200, &[("content-length", "7")], Some("7")),
-            (200, &[chunked], None),
-            (200, &[chunked, ("x-amzn-remapped-content-length", "8")], Some("8")),
-            (206, &[chunked, part], Some("5")),
-            (200, &[chunked, part], None),
-            (304, &[], None),
+        let table = [
+            (200, vec![("content-length", "7")], Some("7")),
+            (200, vec![chunked], None),
+            (200, vec![chunked, ("x-amzn-remapped-content-length", "8")], Some("8")),
+            (206, vec![chunked, part], Some("5")),
+            (200, vec![chunked, part], None),
+            (304, vec![], None),
         ];
         for (status, headers, expected) in table {
-            let found = read_head(status, headers).unwrap();
+            let found = read_head(status, &headers).unwrap();
             assert_eq!(found.as_deref(), expected, "{status} {headers:?}");
         }
         let error = read_head(200, &[]).unwrap_err();
