@@ -6,7 +6,7 @@ use invoker::{Checksum, Wanted};
 /// Who is asked, and for what.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
-    /// A name, `name:qualifier`, an ARN or a Function URL; `local:DIR` or `local:` is one of our own
+    /// A name, `name:qualifier`, an ARN or a Function URL; or `local:`, `local:DIR`
     #[arg(value_parser = function)]
     pub(crate) function: String,
     /// The name of an object that the function has
