@@ -108,7 +108,8 @@ mod alone {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::alone::Alone;
     use super::*;
