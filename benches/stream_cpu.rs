@@ -7,8 +7,6 @@ use std::process::{Command, ExitCode, Stdio};
 
 use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent::PayloadChunk;
 use invoker::{Invocation, Invoker};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
 
 #[path = "support/frame_server.rs"]
 mod frame_server;
@@ -120,8 +118,16 @@ async fn sdk(client: aws_sdk_lambda::Client) -> usize {
 }
 
 /// User and system time of this process.
+#[cfg(unix)]
 fn cpu_seconds() -> f64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike as _;
     let usage = getrusage(UsageWho::RUSAGE_SELF).expect("what this process cost");
     let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    panic!("what a process costs is asked as Unix tells it: run this bench there")
 }

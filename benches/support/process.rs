@@ -6,9 +6,8 @@
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
 /// The first argument by which this program is told to run a command and say what it cost.
@@ -56,18 +55,33 @@ pub(crate) fn measure(line: &[String]) {
         .output()
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     let wall = begun.elapsed();
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the cost of children");
-    let seconds = |time: nix::sys::time::TimeVal| {
-        Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1_000).as_secs_f64()
-    };
+    let (cpu_s, peak_bytes) = cost_of_children();
     let cost = Cost {
         wall_s: wall.as_secs_f64(),
-        cpu_s: seconds(usage.user_time()) + seconds(usage.system_time()),
-        peak_bytes: usage.max_rss() as u64 * 1024, // Linux counts it in KiB
+        cpu_s,
+        peak_bytes,
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
         success: output.status.success(),
     };
     println!("{}", serde_json::to_string(&cost).expect("JSON"));
+}
+
+/// The CPU time of all ended children, in seconds, and the most memory that one had resident, in bytes.
+#[cfg(unix)]
+fn cost_of_children() -> (f64, u64) {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike as _;
+    // Linux and the BSDs count memory in KiB, Apple in bytes (their manuals of getrusage).
+    const MEMORY_UNIT: u64 = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the cost of children");
+    let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
+    let cpu = seconds(usage.user_time()) + seconds(usage.system_time());
+    (cpu, usage.max_rss() as u64 * MEMORY_UNIT)
+}
+
+#[cfg(not(unix))]
+fn cost_of_children() -> (f64, u64) {
+    panic!("what processes cost is asked as Unix tells it: run this bench there")
 }
 
 /// The middle one of several values.

@@ -16,6 +16,7 @@ mod journal_file;
 mod ledger;
 mod runs;
 
+mod file_identity;
 mod part_file;
 
 mod file_writer;

@@ -4,17 +4,16 @@
 
 #![allow(clippy::print_stdout, reason = "a function prints its log")]
 
-use lambda_runtime::{
-    Error, LambdaEvent, run_concurrent, service_fn, spawn_graceful_shutdown_handler,
-};
+use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    #[cfg(unix)] // which alone has the signal that tells it
     if std::env::var_os("GRACEFUL").is_some() {
-        spawn_graceful_shutdown_handler(async || println!("last words")).await;
+        lambda_runtime::spawn_graceful_shutdown_handler(async || println!("last words")).await;
     }
     run_concurrent(service_fn(handler)).await
 }

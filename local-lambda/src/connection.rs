@@ -36,7 +36,11 @@ const BACKLOG: u32 = 1024;
 /// Binds a listener whose connections have small buffers in the kernel.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
+    if cfg!(not(windows)) {
+        // To listen again while connections of before are in TIME_WAIT. Windows lets one anyway, and
+        // means by this that two may listen at once ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
+        socket.set_reuseaddr(true)?;
+    }
     socket.set_recv_buffer_size(SOCKET_BYTES)?;
     socket.set_send_buffer_size(SOCKET_BYTES)?;
     socket.bind(address)?;

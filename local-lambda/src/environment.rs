@@ -1,5 +1,8 @@
 //! One environment: in, a function and a version; out, a process that runs it, its Runtime API, its
-//! log, and the news of its end. Dropping it kills the process and everything it started.
+//! log, and the news of its end. Dropping it kills the process and, where the system has groups of
+//! processes, everything it started.
+
+mod process_group;
 
 use crate::connection;
 use crate::function::{Function, HANDLER};
@@ -7,7 +10,7 @@ use crate::log_tail::{LogTail, Logs};
 use crate::runtime_api::RuntimeApi;
 use crate::runtime_api::desk::Desk;
 use crate::stats::Counters;
-use rustix::process::{Pid, Signal, kill_process_group};
+use process_group::ProcessGroup;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
@@ -67,9 +70,10 @@ impl Environment {
         let (exited, exit) = watch::channel(None);
         surroundings.counters.environment_started();
         let counters = Arc::clone(&surroundings.counters);
+        let supervised = group.clone();
         let supervisor = tokio::spawn(async move {
             let _running = counters.environment_running();
-            supervise(listener, api, child, group, exited).await;
+            supervise(listener, api, child, supervised, exited).await;
         });
         Ok(Self {
             desk,
@@ -94,14 +98,14 @@ impl Environment {
     /// Kills the process. Its end is reported as any other.
     pub(crate) fn kill(&self) {
         if self.exit_status().is_none() {
-            self.group.signal(Signal::KILL);
+            self.group.kill();
         }
     }
 
-    /// Ends the process as the service does: with notice if it asked for it. Returns when it is gone.
+    /// Ends the process as the service does: with notice if it asked for it and the system can give it.
+    /// Returns when it is gone.
     pub(crate) async fn shut_down(&self) {
-        if self.desk.has_extensions() && self.exit_status().is_none() {
-            self.group.signal(Signal::TERM);
+        if self.desk.has_extensions() && self.exit_status().is_none() && self.group.warn() {
             let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, self.exited()).await;
         }
         self.kill();
@@ -140,14 +144,14 @@ async fn supervise(
     };
     let status = loop {
         tokio::select! {
-            status = child.wait() => break status,
+            status = group.wait(&mut child) => break status,
             Ok((stream, _)) = listener.accept() => drop(connections.spawn(serve(stream))),
             Some(_) = connections.join_next() => {}
         }
     };
     // What the process started dies with it, as the service's sandbox would. Its number cannot have
     // been given away yet: numbers are handed out in a circle.
-    group.signal(Signal::KILL);
+    group.kill();
     exited.send_replace(Some(status.unwrap_or_default()));
     // The last words may still be in the sockets: accepted ones, and those that wait to be. The kernel
     // is asked for these directly, because the runtime may not have heard of them yet.
@@ -192,10 +196,8 @@ fn command(
         .stdin(Stdio::null())
         .stdout(log.stdio()?)
         .stderr(log.stdio()?)
-        // A group of its own, so that what it starts can be killed with it, and a Ctrl-C at the
-        // terminal reaches only the service, which then ends its functions in order.
-        .process_group(0)
         .kill_on_drop(true);
+    ProcessGroup::lead(&mut command);
     if function.concurrent_invocations > 1 {
         command.env("AWS_LAMBDA_MAX_CONCURRENCY", function.concurrent_invocations.to_string());
     }
@@ -203,20 +205,4 @@ fn command(
         command.current_dir(dir);
     }
     Ok(command)
-}
-
-/// A process and those it started.
-#[derive(Clone, Copy)]
-struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    fn of(child: &Child) -> io::Result<Self> {
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        id.map(Self).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-    }
-
-    fn signal(self, signal: Signal) {
-        // It fails only if the group is gone, which is what is wanted.
-        let _ = kill_process_group(self.0, signal);
-    }
 }

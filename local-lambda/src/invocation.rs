@@ -1,6 +1,8 @@
 //! What passes between the caller's side and the function's side of one invocation: in one direction
 //! the invocation, in the other its answer, as it comes.
 
+mod exit_status;
+
 use bytes::Bytes;
 use http::HeaderValue;
 use std::fmt;
@@ -100,7 +102,7 @@ impl Ending {
             }
             Self::Exited(status) => told(
                 "Runtime.ExitError",
-                format_args!("Runtime exited with error: {}", exit(*status)),
+                format_args!("Runtime exited with error: {}", exit_status::words(*status)),
             ),
             Self::NotStarted { program, error } => told(
                 "Runtime.InvalidEntrypoint",
@@ -149,20 +151,9 @@ impl Ending {
     }
 }
 
-/// "exit status 3" or "signal 9", as the service names them.
-fn exit(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal: {signal}"),
-        (None, None) => "unknown status".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::process::ExitStatusExt as _;
 
     #[test]
     fn every_ending_but_one_has_a_code_and_details() {
@@ -174,9 +165,8 @@ mod tests {
                 "Function.Boom",
                 "{}",
             ),
-            (Ending::Exited(ExitStatus::from_raw(3 << 8)), "Runtime.ExitError", "exit status 3"),
-            (Ending::Exited(ExitStatus::from_raw(9)), "Runtime.ExitError", "signal: 9"),
-            (Ending::Exited(ExitStatus::from_raw(0)), "Runtime.ExitError", "without"),
+            (Ending::Exited(exit_status::of_code(3)), "Runtime.ExitError", "exit status 3"),
+            (Ending::Exited(exit_status::of_code(0)), "Runtime.ExitError", "without"),
             (
                 Ending::TimedOut(Duration::from_millis(1500)),
                 "Sandbox.Timedout",

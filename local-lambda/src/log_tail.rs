@@ -5,15 +5,17 @@
 //! service writes its START, END and REPORT lines into the same pipe. A pipe keeps its order, so the
 //! REPORT line coming out proves that everything printed before it has been read.
 
+mod pipe;
+
 use bytes::Bytes;
+use pipe::Incoming;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, PipeWriter, Write as _};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::unix::pipe;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_blocking};
 
@@ -71,7 +73,7 @@ impl LogTail {
     /// Opens a log. `shared` says that invocations overlap in it, so none may clear it.
     pub(crate) fn open(function: &str, logs: Logs, shared: bool) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let pipe = pipe::Receiver::from_owned_fd(reader.into())?;
+        let pipe = Incoming::open(reader, TAIL_BYTES)?;
         let waiting = Waiting::default();
         let reading = Reading {
             function: function.into(),
@@ -179,12 +181,11 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(mut self, mut pipe: pipe::Receiver) {
+    async fn run(mut self, mut pipe: Incoming) {
         let mut lines = Lines::default();
-        let mut read = vec![0; TAIL_BYTES];
         let mut stderr = tokio::io::stderr();
-        while let Ok(length @ 1..) = pipe.read(&mut read).await {
-            for line in lines.feed(&read[..length]) {
+        while let Some(read) = pipe.next().await {
+            for line in lines.feed(read) {
                 if line.of_service {
                     self.note(&line.bytes);
                     continue;
@@ -323,9 +324,10 @@ mod tests {
              REPORT RequestId: one\tDuration: 1.50 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\n"
         );
         log.start("two", "$LATEST").await;
-        for line in 0..2_000 {
-            writeln!(&*log.writer, "line {line}").unwrap();
-        }
+        // Beside the reader, because a pipe may hold less: 4 KiB on Windows.
+        let writer = Arc::clone(&log.writer);
+        let lines = (0..2_000).map(|line| format!("line {line}\n")).collect::<String>();
+        spawn_blocking(move || (&*writer).write_all(lines.as_bytes())).await.unwrap().unwrap();
         let second = log.end("two", &report).await;
         assert_eq!(second.len(), TAIL_BYTES);
         let second = std::str::from_utf8(&second).unwrap();

@@ -1,7 +1,6 @@
 //! What was typed for a download goes in; what its journal should keep of it, and the command line
 //! that continues it, come out. And the other way round.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
 use invoker::{Checksum, DEFAULT_IN_FLIGHT, Unfinished};
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{Connection, Question, SegmentSize, Segments, Transfer};
 use crate::report::Failure;
+use crate::shell_word::quoted;
 use crate::target::LOCAL;
 
 /// What the command keeps in a journal: how the function and the object were called.
@@ -98,53 +98,9 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// A word for a shell.
-fn quoted(word: &OsStr) -> String {
-    let bytes = word.as_encoded_bytes();
-    let Some(text) = word.to_str().filter(|text| !text.contains(char::is_control)) else {
-        let escaped: String = bytes
-            .iter()
-            .map(|&byte| match byte {
-                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
-                b' '..=b'~' => char::from(byte).to_string(),
-                _ => format!("\\x{byte:02x}"),
-            })
-            .collect();
-        return format!("$'{escaped}'");
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        _ if text.starts_with('-') => quoted(format!("./{text}").as_ref()),
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_needs_it() {
-        let table = [
-            ("out.bin", "out.bin"),
-            ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
-            ("my file", "'my file'"),
-            ("it's", r"'it'\''s'"),
-            ("-o", "./-o"),
-            ("$x", "'$x'"),
-        ];
-        for (word, expected) in table {
-            assert_eq!(quoted(word.as_ref()), expected);
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_name_that_is_no_text_is_quoted_all_the_same() {
-        use std::os::unix::ffi::OsStrExt;
-        assert_eq!(quoted(OsStr::from_bytes(b"a\xff'b")), r"$'a\xff\'b'");
-    }
 
     #[test]
     fn no_password_is_printed() {

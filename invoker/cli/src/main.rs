@@ -25,11 +25,13 @@ mod serve;
 mod verify;
 
 mod batches;
+mod device_name;
 mod display;
 mod output;
 mod place;
 mod record;
 mod report;
+mod shell_word;
 mod signals;
 mod verbose;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::device_name;
 use crate::report::Failure;
 
 /// How many batches may wait for the reader beyond the memory limit: half a MiB.
@@ -29,7 +30,13 @@ impl Destination {
         if STDOUT.iter().any(|name| path == Path::new(name)) {
             return Self::Sink { name: "stdout".to_owned(), path: None };
         }
+        let kept =
+            path.file_name().is_some_and(|name| device_name::is_kept(&name.to_string_lossy()));
         match std::fs::metadata(path) {
+            // Asked about a device, Windows may know nothing of it.
+            _ if cfg!(windows) && kept => {
+                Self::Sink { name: path.display().to_string(), path: Some(path.to_owned()) }
+            }
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
                 Self::Sink { name: path.display().to_string(), path: Some(path.to_owned()) }
             }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf, is_separator};
 
+use crate::device_name;
 use crate::report::Failure;
 
 /// The place that is meant. Calls nothing, and makes no folder.
@@ -35,13 +36,14 @@ pub(crate) fn of(output: Option<&Path>, object: Option<&str>) -> Result<PathBuf,
 }
 
 /// The last part of the object's name, which must be a plain file name: the name of an object may
-/// come from anywhere, and must not choose a folder, nor stdout.
+/// come from anywhere, and must not choose a folder, nor stdout, nor a device.
 fn own_name(object: &str) -> Result<PathBuf, Failure> {
     let name = object.rsplit('/').next().unwrap_or_default();
     let plain = Path::new(name).file_name().is_some_and(|file| file == name);
     // What is a separator, a drive or a stream on some systems is none of a name on any.
     let odd = |c: char| c.is_control() || c == '\\' || c == ':' && cfg!(windows);
-    if !plain || name == "-" || name.contains(odd) {
+    let device = cfg!(windows) && device_name::is_kept(name);
+    if !plain || name == "-" || device || name.contains(odd) {
         let message =
             format!("{object:?} is not a name for a file: say where it goes with -o FILE");
         return Err(Failure::Usage(message));

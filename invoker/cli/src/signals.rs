@@ -47,8 +47,32 @@ async fn one(kind: tokio::signal::unix::SignalKind) {
     std::future::pending().await
 }
 
+/// Waits for the first of what a console tells: the keys Ctrl-C and Ctrl-Break, its window closing, the
+/// system's end. Each counts as the signal that is its like.
+#[cfg(windows)]
+pub(crate) async fn interrupted() -> Failure {
+    use tokio::signal::windows;
+    macro_rules! one {
+        ($listen:ident) => {
+            async {
+                match windows::$listen() {
+                    Ok(mut told) => drop(told.recv().await),
+                    // Without a handler it keeps its default, and the process ends.
+                    Err(_) => std::future::pending().await,
+                }
+            }
+        };
+    }
+    tokio::select! {
+        () = one!(ctrl_close) => Failure::Signal { code: 129 },
+        () = one!(ctrl_c) => Failure::Signal { code: 130 },
+        () = one!(ctrl_break) => Failure::Signal { code: 130 },
+        () = one!(ctrl_shutdown) => Failure::Signal { code: 143 },
+    }
+}
+
 /// Waits for Ctrl-C.
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 pub(crate) async fn interrupted() -> Failure {
     match tokio::signal::ctrl_c().await {
         Ok(()) => Failure::Signal { code: 130 },

@@ -3,11 +3,10 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::net::TcpListener;
 
 use support::scripted::{Endpoint, http};
-use support::{CREDENTIALS, Home, failing_function, ready_function};
+use support::{CREDENTIALS, Home, ready_function};
 
 /// Nobody listens on the port of tcpmux.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -185,6 +184,7 @@ fn a_profile_that_is_not_there_is_named() {
 #[cfg(unix)]
 #[test]
 fn a_folder_that_is_read_only_is_said() {
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new();
     let folder = home.path("locked");
@@ -306,7 +306,7 @@ fn a_report_that_cannot_be_written_is_said() {
 #[test]
 fn a_report_that_cannot_be_written_hides_no_failure() {
     let home = Home::new();
-    let local = home.local("-q", &[("f", failing_function())]);
+    let local = home.local("-q", &[("f", support::failing_function())]);
     let rest = "f -q -o out --report /dev/full -p";
     let ran = local.invoker(&home, "get", rest).arg(r#"{"fail": "early"}"#).run();
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);

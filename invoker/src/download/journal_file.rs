@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::file_identity::is_at;
 use super::journal::{Header, Journal, Record, Unreadable};
-use super::part_file::{failed, is_at};
+use super::part_file::failed;
 use crate::error::{Error, ErrorKind};
 
 /// The longest journal that is read, in bytes. One of a TiB in segments of 5 MiB has 9 MiB.
@@ -66,7 +67,7 @@ impl JournalFile {
         let bytes = header.encode().map_err(std::io::Error::other);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true); // never through a link
-        // It holds the payload, which may be nobody else's business.
+        // It holds the payload, which may be nobody else's business. Elsewhere the folder's rights count.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         remove(&path)?;
@@ -83,8 +84,10 @@ impl JournalFile {
 
     /// Goes on behind what was read.
     pub(super) fn reopen(path: PathBuf, journal: &Journal) -> Result<Self, Error> {
-        let opened = OpenOptions::new().append(true).open(&path).and_then(|file| {
+        // Not opened to append: Windows lets no such file be shortened.
+        let opened = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
             file.set_len(journal.len)?;
+            file.seek(SeekFrom::Start(journal.len))?;
             Ok(file)
         });
         match opened {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::file_identity::is_at;
 use super::journal::{Header, Journal, Question, Record};
 use super::journal_file::{self, JournalFile};
 use super::ledger::{Ledger, Rest};
@@ -346,23 +347,6 @@ fn read_all(
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Whether `path` still means this open file, and no link to it.
-#[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), std::fs::symlink_metadata(path)) {
-        (Ok(open), Ok(named)) => identity(open) == identity(named),
-        _ => false,
-    }
-}
-
-/// Elsewhere an open file can be neither renamed nor removed.
-#[cfg(not(unix))]
-pub(super) fn is_at(_: &File, _: &Path) -> bool {
-    true
 }
 
 /// The file that `target` means: through a link to where it points, because the rename would

@@ -1,6 +1,6 @@
 //! The life of environments: started on demand, kept warm, replaced, ended with the service.
 
-use super::support::{Gate, PATIENCE, blob, client, program, quiet, raw, service, stream, until};
+use super::support::{Gate, blob, client, program, quiet, raw, service, stream, until};
 use local_lambda::{Error, Function, Limits, Logs};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -22,6 +22,7 @@ fn collected() -> (Logs, Arc<Mutex<String>>) {
 }
 
 /// Whether a process is there. A killed one whose parent did not reap it yet is.
+#[cfg(unix)]
 fn is_there(process: u64) -> bool {
     let id = rustix::process::Pid::from_raw(process as i32).unwrap();
     rustix::process::test_kill_process(id).is_ok()
@@ -150,6 +151,7 @@ async fn versions_and_tenants_do_not_share() {
     until("idle ones made room", || local.stats().environments_running <= 2).await;
 }
 
+#[cfg(unix)] // which alone has groups of processes
 #[tokio::test]
 async fn processes_end_with_the_service_and_so_do_theirs() {
     // The shell starts another process, and waits for it.
@@ -162,6 +164,7 @@ async fn processes_end_with_the_service_and_so_do_theirs() {
     until("the inner process is gone", || !is_there(inner)).await;
 }
 
+#[cfg(unix)] // which alone has signals
 #[tokio::test]
 async fn a_process_that_wants_to_know_is_told_before_it_ends() {
     let (logs, lines) = collected();
@@ -173,6 +176,7 @@ async fn a_process_that_wants_to_know_is_told_before_it_ends() {
     assert!(lines.contains("last words\n"), "{lines}");
 }
 
+#[cfg(unix)] // where one can ask for a process by its number
 #[tokio::test]
 async fn dropping_the_service_kills_what_runs() {
     let local = service().await;
@@ -188,8 +192,8 @@ async fn dropping_the_service_kills_what_runs() {
     // The function's socket closes with its process.
     let mut rest = Vec::new();
     let closed = tokio::io::AsyncReadExt::read_to_end(&mut working, &mut rest);
-    let _ = tokio::time::timeout(PATIENCE, closed).await.expect("it is killed");
-    assert!(tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap().is_err());
+    let _ = tokio::time::timeout(super::support::PATIENCE, closed).await.expect("it is killed");
+    assert!(tokio::time::timeout(super::support::PATIENCE, call).await.unwrap().unwrap().is_err());
     until("the idle one is gone", || !is_there(idle)).await;
 }
 
