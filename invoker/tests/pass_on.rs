@@ -219,6 +219,24 @@ async fn a_listener_hears_what_happens() {
     assert_eq!(events.next().await, Some(DownloadEvent::Started));
     assert_eq!(events.next().await, Some(DownloadEvent::Ended { error: Some(kind) }));
     assert_eq!(events.next().await, None);
+
+    // Who comes after the end of any download hears of it, and of nothing else.
+    let whole = Some(DownloadEvent::Ended { error: None });
+    let folder = tempfile::tempdir().unwrap();
+    let download = service.invoker().object("f", "x");
+    let progress = download.progress();
+    download.to_file(folder.path().join("x")).await.unwrap();
+    assert_eq!(progress.events().next().await, whole);
+    let download = service.invoker().object("f", "x");
+    let progress = download.progress();
+    download.inspect().await.unwrap();
+    assert_eq!(progress.events().next().await, whole);
+    let download = refused.invoker().object("f", "x");
+    let progress = download.progress();
+    download.one_stream().await.unwrap_err();
+    let mut events = progress.events();
+    assert!(matches!(events.next().await, Some(DownloadEvent::Ended { error: Some(_) })));
+    assert_eq!(events.next().await, None);
 }
 
 /// Whoever drops it has ended it: nothing more is asked, and the connection is gone.
@@ -233,11 +251,18 @@ async fn dropping_ends_a_download() {
     })
     .await;
     let download = service.invoker().object("f", "x").segment_size(10_000).in_flight(2);
-    let mut events = download.progress().events();
+    let (progress, mut events) = (download.progress(), download.progress().events());
     let ordered = download.in_order().await.unwrap();
     drop(ordered);
-    // Its counters are gone with it: nothing of it is left that could go on.
-    while events.next().await.is_some() {}
+    let mut last = None;
+    while let Some(event) = events.next().await {
+        last = Some(event);
+    }
+    let stopped = Some(DownloadEvent::Ended { error: Some(ErrorKind::Stopped) });
+    assert_eq!(last, stopped);
+    assert_eq!(progress.events().next().await, stopped, "who comes later is told as well");
+    let never_begun = service.invoker().object("f", "x").progress();
+    assert_eq!(never_begun.events().next().await, stopped);
     assert!(service.asked().len() <= 2, "{}", service.asked().len());
     gate.notify_waiters();
 }
