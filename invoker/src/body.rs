@@ -429,8 +429,11 @@ impl http_body::Body for ResponseStream {
         self.phase == Phase::Ended && self.last.is_empty()
     }
 
+    /// The promised length; none for an empty body until its end is proven, for nobody asks for the bytes
+    /// of a body that says it has none, and the failure would be missed.
     fn size_hint(&self) -> http_body::SizeHint {
-        self.left().map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
+        let left = self.left().filter(|left| *left > 0 || self.is_end_stream());
+        left.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
     }
 }
 

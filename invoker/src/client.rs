@@ -108,6 +108,10 @@ impl Invoker {
     ///
     /// Safe: there is nothing to lose.
     pub async fn dry_run(&self, invocation: &Invocation) -> Result<(), Error> {
+        invocation.refuse_user()?;
+        if invocation.is_by_url() {
+            return Err(Error::new(ErrorKind::InvalidInput, "a Function URL has no dry run"));
+        }
         let client = self.client(invocation)?;
         self.deadline().hold(invocation::dry_run(client, invocation, self.timeouts)).await
     }
@@ -135,7 +139,9 @@ impl Invoker {
         retries: SdkRetries,
         meter: &Meter,
     ) -> Result<ResponseStream, Error> {
-        let mut teller = Teller::begin(invocation.function(), self.region(invocation), segment);
+        invocation.refuse_user()?;
+        let function = invocation.shown_function();
+        let mut teller = Teller::begin(function, self.region(invocation), segment);
         let called = self.send(invocation, retries, meter);
         match called.instrument(teller.span()).await {
             Ok((begun, events)) => ResponseStream::begin(begun, events, teller).await,

@@ -40,7 +40,7 @@ use crate::description::Description;
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::memory_budget::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
-use crate::progress::{Progress, Snapshot};
+use crate::progress::{Progress, Snapshot, Unended};
 use crate::segment::Asking;
 use crate::segment::pace::Pace;
 use crate::segment::retry::{self, Class, Policy};
@@ -92,6 +92,7 @@ pub struct Download {
     budget: MemoryBudget,
     policy: Policy,
     progress: Progress,
+    unended: Unended,
     note: String,
     start_over: bool,
     log_tail: bool,
@@ -122,6 +123,7 @@ impl Invoker {
 
     /// Fetches the result of `invocation`.
     pub fn download(&self, invocation: Invocation) -> Download {
+        let progress = Progress::new();
         Download {
             invoker: self.clone(),
             invocation,
@@ -135,7 +137,8 @@ impl Invoker {
             },
             budget: MemoryBudget::of(DEFAULT_MEMORY_LIMIT),
             policy: Policy::default(),
-            progress: Progress::new(),
+            unended: Unended::of(&progress),
+            progress,
             note: String::new(),
             start_over: false,
             log_tail: false,
@@ -299,8 +302,9 @@ impl Download {
         let asking = self.asking();
         // A plain stream is no mistake here, so all bytes are wanted, and the first one asked.
         let found =
-            asking.deadline.hold(discovery::discover(&asking, &Wanted::All, ONE_BYTE)).await?;
-        Ok(Check::of(&found, &asking, None).description().clone())
+            asking.deadline.hold(discovery::discover(&asking, &Wanted::All, ONE_BYTE)).await;
+        self.progress.end(found.as_ref().err());
+        Ok(Check::of(&found?, &asking, None).description().clone())
     }
 
     /// Writes the result into the file `path`, which is there only when the result is whole. Until
@@ -343,7 +347,7 @@ impl Download {
         path: impl AsRef<Path>,
         stop: impl Future<Output = ()>,
     ) -> Result<Report, Error> {
-        let progress = self.progress();
+        let (progress, _unended) = (self.progress(), self.unended.clone());
         let done = to_file::to_file(self, path.as_ref(), stop).await;
         progress.end(done.as_ref().err());
         done
@@ -363,7 +367,7 @@ impl Download {
         let discovered = self.discover(segment_size).await;
         let (asking, found) = discovered.inspect_err(|error| self.progress.end(Some(error)))?;
         let check = Check::of(&found, &asking, self.settings.expected);
-        Ok(OrderedBytes::start(asking, found, check, segment_size, self.budget))
+        Ok(OrderedBytes::start(asking, found, check, segment_size, self.budget, self.unended))
     }
 
     fn question(&self) -> Question {

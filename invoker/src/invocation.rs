@@ -128,7 +128,33 @@ impl Invocation {
         self
     }
 
-    /// What it calls, without a qualifier.
+    /// What it calls, without a qualifier, as it may be shown: of an URL neither a user and a password
+    /// nor the query, either of which may be a secret.
+    pub(crate) fn shown_function(&self) -> &str {
+        match self.function.split_once("://") {
+            Some((_, rest)) if self.is_by_url() && has_user(rest) => "https://",
+            Some(_) if self.is_by_url() => {
+                self.function.split(['?', '#']).next().unwrap_or_default()
+            }
+            _ => &self.function,
+        }
+    }
+
+    /// Before anything is told of the call, or made: a password in an URL is sent by nobody, and would be
+    /// shown by many.
+    pub(crate) fn refuse_user(&self) -> Result<(), Error> {
+        match self.function.split_once("://") {
+            Some((_, rest)) if self.is_by_url() && has_user(rest) => {
+                let message = "the URL of a function is https://HOST or https://HOST:PORT and a path, \
+                    without a user and a password";
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The URL that it calls, or the name.
+    #[cfg(feature = "function-url")]
     pub(crate) fn function(&self) -> &str {
         &self.function
     }
@@ -151,12 +177,7 @@ impl Invocation {
         }
         let mut context = self.client_context.clone();
         let custom = context.entry("custom").or_insert_with(|| serde_json::json!({}));
-        let Some(custom) = custom.as_object_mut() else {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "`custom` of the client context must be a JSON object",
-            ));
-        };
+        let custom = custom.as_object_mut().ok_or_else(no_custom)?;
         for (name, value) in &self.custom {
             custom.insert(name.clone(), value.as_str().into());
         }
@@ -205,7 +226,7 @@ impl From<String> for Invocation {
 impl std::fmt::Debug for Invocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Invocation")
-            .field("function", &self.function)
+            .field("function", &self.shown_function())
             .field("qualifier", &self.qualifier)
             .field("payload_len", &self.payload.len())
             .field("custom", &self.custom.keys())
@@ -215,7 +236,20 @@ impl std::fmt::Debug for Invocation {
 
 /// No name and no ARN has slashes there.
 fn is_url(function: &str) -> bool {
-    function.starts_with("https://") || function.starts_with("http://")
+    let scheme = function.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| ["https", "http"].iter().any(|s| s.eq_ignore_ascii_case(scheme)))
+}
+
+/// Whether there is more than a host and a port in what stands behind the scheme of an URL. What is no
+/// port may be the beginning of a password with a slash in it.
+fn has_user(behind_scheme: &str) -> bool {
+    let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+    authority.contains('@') || port.is_some_and(|(_, port)| port.parse::<u16>().is_err())
+}
+
+fn no_custom() -> Error {
+    Error::new(ErrorKind::InvalidInput, "`custom` of the client context must be a JSON object")
 }
 
 /// Splits `name:qualifier` and `...:function:name:qualifier`. The service refuses a qualifier that
@@ -265,6 +299,30 @@ mod tests {
         for (given, name, qualifier) in table {
             let split = split_qualifier(given.to_owned());
             assert_eq!(split, (name.to_owned(), qualifier.map(str::to_owned)), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_url_has_no_secrets() {
+        let table = [
+            ("name:live", "name", true),
+            ("https://host/a/@b", "https://host/a/@b", true),
+            ("HTTPS://host:1/a?key=secret", "HTTPS://host:1/a", true),
+            ("https://host?key=se@cret", "https://host", true),
+            ("https://host/a#secret", "https://host/a", true),
+            ("http://[::1]:80/a", "http://[::1]:80/a", true),
+            ("http://[::1]/a", "http://[::1]/a", true),
+            ("https://user:secret@host/a", "https://", false),
+            ("http://user:se@secret@host?a", "https://", false),
+            ("http://secret@", "https://", false),
+            ("https://user:/secret@host", "https://", false),
+            ("https://user:se/secret@host", "https://", false),
+        ];
+        for (function, shown, good) in table {
+            let invocation = Invocation::new(function);
+            assert_eq!(invocation.shown_function(), shown);
+            assert!(!format!("{invocation:?}").contains("secret"), "{invocation:?}");
+            assert_eq!(invocation.refuse_user().is_ok(), good, "{function}");
         }
     }
 

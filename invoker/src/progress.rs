@@ -4,7 +4,7 @@ mod events;
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::description::Description;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 
 use events::Listeners;
@@ -239,7 +239,7 @@ impl Progress {
 
     /// The download has ended.
     pub(crate) fn end(&self, error: Option<&Error>) {
-        self.tell(|| DownloadEvent::Ended { error: error.map(|error| error.kind().clone()) });
+        self.counters.listeners.end(error.map(|error| error.kind().clone()));
     }
 
     pub(crate) fn meter(&self) -> &Meter {
@@ -335,6 +335,41 @@ impl Progress {
 
     fn micros(&self) -> u64 {
         u64::try_from(self.elapsed().as_micros()).unwrap_or(UNKNOWN - 1)
+    }
+}
+
+/// Whoever has this may still end the download; when the last one is dropped and nobody has, it was
+/// stopped.
+#[derive(Clone, Debug)]
+pub(crate) struct Unended {
+    last: Arc<Stops>,
+}
+
+#[derive(Debug)]
+struct Stops {
+    progress: Progress,
+    /// What is left of it has an end that nobody tells here.
+    handed_over: AtomicBool,
+}
+
+impl Unended {
+    pub(crate) fn of(progress: &Progress) -> Self {
+        let (progress, handed_over) = (progress.clone(), AtomicBool::new(false));
+        Self { last: Arc::new(Stops { progress, handed_over }) }
+    }
+
+    /// Another has it now, and tells nothing of its end.
+    pub(crate) fn hand_over(&self) {
+        self.last.handed_over.store(true, Relaxed);
+    }
+}
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        if !*self.handed_over.get_mut() {
+            // Nothing, if it has ended.
+            self.progress.counters.listeners.end(Some(ErrorKind::Stopped));
+        }
     }
 }
 

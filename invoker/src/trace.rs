@@ -23,7 +23,7 @@ pub const TARGET: &str = "invoker::invocation";
 /// The name of the span of one invocation.
 pub const SPAN: &str = "faas.invoke";
 
-/// A field of the span: the function, by the name it was called.
+/// A field of the span: the function, by the name it was called; of an URL without the query.
 pub const FUNCTION: &str = "faas.invoked_name";
 
 /// A field of the span: whose function it is, always `aws`.

@@ -177,6 +177,8 @@ async fn names_and_urls_are_called_by_who_can() {
     let error = unsigned().invoke(Invocation::new("name")).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::InvalidInput);
     let service = Service::start(|_| answer(200, &[], Vec::new())).await;
+    let error = unsigned().dry_run(&Invocation::new(url(&service))).await.unwrap_err();
+    assert_eq!(error.to_string(), "a Function URL has no dry run");
     let by_name = service.invoker();
     let error = by_name.invoke(Invocation::new(url(&service))).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::InvalidInput);

@@ -89,13 +89,26 @@ async fn a_writer_gets_the_bytes() {
 
 /// What an axum service answers that passes on what `invoker` gets.
 async fn web(invoker: Invoker) -> SocketAddr {
-    let by_segments = invoker.clone();
+    let (by_segments, in_order, whole) = (invoker.clone(), invoker.clone(), invoker.clone());
     let routes = Router::new()
         .route(
             "/object",
             get(async move || {
                 let ordered = by_segments.object("f", "x").segment_size(30_000).in_order().await;
                 Response::new(Body::new(ordered.unwrap().into_body()))
+            }),
+        )
+        .route(
+            "/late-in-order",
+            get(async move || {
+                let ordered = in_order.download(Invocation::new("late")).in_order().await;
+                Response::new(Body::new(ordered.unwrap().into_body()))
+            }),
+        )
+        .route(
+            "/whole",
+            get(async move || {
+                Response::new(Body::new(whole.invoke(Invocation::new("f")).await.unwrap()))
             }),
         )
         .route(
@@ -132,6 +145,40 @@ async fn a_web_service_passes_it_on() {
     let (head, body) = ask(address, "/late").await;
     assert!(head.contains("content-length: 5"), "{head}");
     assert!(body.is_empty(), "what is not whole has no last byte: {body:?}");
+}
+
+/// Nobody asks for the bytes of a body that says it has none: an HTTP server would end it well.
+#[tokio::test]
+async fn an_empty_result_is_passed_on_when_its_end_is_proven() {
+    use http_body::Body as _;
+    let service = Service::start(|asked| {
+        let end = match asked.target.contains("/late/") {
+            false => "{}",
+            true => r#"{"ErrorCode":"Function.Late","ErrorDetails":"too late"}"#,
+        };
+        Answer::stream([chunk(&head(200, &[("content-length", "0")])), complete(end)])
+    })
+    .await;
+    let empty = service.invoker();
+    let ordered = empty.download(Invocation::new("f")).in_order().await.unwrap().into_body();
+    let stream = empty.invoke(Invocation::new("f")).await.unwrap();
+    let bodies: [Box<dyn http_body::Body<Data = bytes::Bytes, Error = Error> + Unpin>; 2] =
+        [Box::new(ordered), Box::new(stream)];
+    for mut body in bodies {
+        assert!(body.size_hint().exact().is_none() && !body.is_end_stream());
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+        assert!(next.is_none() && body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(0));
+    }
+
+    let address = web(service.invoker()).await;
+    for path in ["/late", "/late-in-order"] {
+        let (head, body) = ask(address, path).await;
+        assert!(head.contains("transfer-encoding: chunked"), "{head}");
+        assert!(body.is_empty(), "the last chunk says that it is whole: {body:?}");
+    }
+    let (_, body) = ask(address, "/whole").await;
+    assert_eq!(body, b"0\r\n\r\n");
 }
 
 #[tokio::test]
@@ -172,6 +219,24 @@ async fn a_listener_hears_what_happens() {
     assert_eq!(events.next().await, Some(DownloadEvent::Started));
     assert_eq!(events.next().await, Some(DownloadEvent::Ended { error: Some(kind) }));
     assert_eq!(events.next().await, None);
+
+    // Who comes after the end of any download hears of it, and of nothing else.
+    let whole = Some(DownloadEvent::Ended { error: None });
+    let folder = tempfile::tempdir().unwrap();
+    let download = service.invoker().object("f", "x");
+    let progress = download.progress();
+    download.to_file(folder.path().join("x")).await.unwrap();
+    assert_eq!(progress.events().next().await, whole);
+    let download = service.invoker().object("f", "x");
+    let progress = download.progress();
+    download.inspect().await.unwrap();
+    assert_eq!(progress.events().next().await, whole);
+    let download = refused.invoker().object("f", "x");
+    let progress = download.progress();
+    download.one_stream().await.unwrap_err();
+    let mut events = progress.events();
+    assert!(matches!(events.next().await, Some(DownloadEvent::Ended { error: Some(_) })));
+    assert_eq!(events.next().await, None);
 }
 
 /// Whoever drops it has ended it: nothing more is asked, and the connection is gone.
@@ -186,11 +251,18 @@ async fn dropping_ends_a_download() {
     })
     .await;
     let download = service.invoker().object("f", "x").segment_size(10_000).in_flight(2);
-    let mut events = download.progress().events();
+    let (progress, mut events) = (download.progress(), download.progress().events());
     let ordered = download.in_order().await.unwrap();
     drop(ordered);
-    // Its counters are gone with it: nothing of it is left that could go on.
-    while events.next().await.is_some() {}
+    let mut last = None;
+    while let Some(event) = events.next().await {
+        last = Some(event);
+    }
+    let stopped = Some(DownloadEvent::Ended { error: Some(ErrorKind::Stopped) });
+    assert_eq!(last, stopped);
+    assert_eq!(progress.events().next().await, stopped, "who comes later is told as well");
+    let never_begun = service.invoker().object("f", "x").progress();
+    assert_eq!(never_begun.events().next().await, stopped);
     assert!(service.asked().len() <= 2, "{}", service.asked().len());
     gate.notify_waiters();
 }

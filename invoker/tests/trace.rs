@@ -74,6 +74,37 @@ async fn watched(work: impl Future<Output = ()>) -> Vec<Seen> {
     seen
 }
 
+/// What an URL has beside origin and path may be a secret.
+#[cfg(feature = "function-url")]
+#[tokio::test]
+async fn of_an_url_origin_and_path_are_seen() {
+    let http_client = invoker::HttpClient::builder().no_roots().build().unwrap();
+    let urls = invoker::FunctionUrls::unsigned(http_client);
+    let service = Service::start(|_| Answer {
+        status: 200,
+        headers: Vec::new(),
+        steps: vec![support::Step::Bytes(b"body".to_vec())],
+        raw: false,
+    })
+    .await;
+    let called = service.addr;
+    let seen = watched(async move {
+        let invoker = invoker::Invoker::of_function_urls(urls);
+        let url = format!("http://{called}/a?key=secret");
+        invoker.invoke(Invocation::new(url)).await.unwrap();
+        for secret in ["user:secret@", "user:x/secret@"] {
+            let refused = Invocation::new(format!("http://{secret}{called}/"));
+            let error = invoker.invoke(refused.clone()).await.unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::InvalidInput);
+            assert!(!format!("{error:?} {refused:?}").contains("secret"), "{error:?} {refused:?}");
+        }
+    })
+    .await;
+    assert_eq!(seen.len(), 1, "no span is made for what is refused: {seen:?}");
+    assert_eq!(seen[0].fields[trace::FUNCTION], format!("http://{called}/a"));
+    assert!(!format!("{seen:?}").contains("secret"), "{seen:?}");
+}
+
 #[tokio::test]
 async fn an_invocation_is_a_span() {
     let service = Service::start(|_| Answer::stream([chunk(b"body"), complete("{}")])).await;

@@ -15,7 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::fmt;
@@ -213,6 +214,13 @@ async fn of_object(
         let media_type =
             HeaderValue::from_str(&metadata.content_type).map_err(|_| unspeakable("media type"))?;
         headers.insert(CONTENT_TYPE, media_type);
+    }
+    if let Some(encoding) = &metadata.content_encoding
+        && !headers.contains_key(CONTENT_ENCODING)
+    {
+        let encoding =
+            HeaderValue::from_str(encoding).map_err(|_| unspeakable("content encoding"))?;
+        headers.insert(CONTENT_ENCODING, encoding);
     }
     if let Some(time) = metadata.last_modified {
         headers.insert(LAST_MODIFIED, numbers(httpdate::fmt_http_date(time))?);

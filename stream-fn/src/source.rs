@@ -73,6 +73,9 @@ pub struct Metadata {
     pub version: Version,
     /// Its media type.
     pub content_type: String,
+    /// The encoding in which it is stored, if it is: `content-encoding`. Size, ranges and checksum are
+    /// those of its bytes as they are stored.
+    pub content_encoding: Option<String>,
     /// When it was changed last.
     pub last_modified: Option<SystemTime>,
     /// The CRC-64/NVME of all its bytes.
@@ -82,12 +85,13 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// An object of unknown type and age.
+    /// An object of unknown type and age, in no encoding.
     pub fn new(size: u64, version: Version) -> Self {
         Self {
             size,
             version,
             content_type: content_type::UNKNOWN.to_owned(),
+            content_encoding: None,
             last_modified: None,
             crc64nvme: None,
             version_id: None,

@@ -20,7 +20,16 @@ impl Download {
     pub async fn one_stream(self) -> Result<ResponseStream, Error> {
         self.progress.begin();
         let asking = self.asking();
-        let stream = asking.deadline.hold(asking.call(&self.invocation, None)).await?;
-        Ok(stream.until(asking.deadline))
+        let called = asking.deadline.hold(asking.call(&self.invocation, None)).await;
+        match called {
+            Ok(stream) => {
+                self.unended.hand_over();
+                Ok(stream.until(asking.deadline))
+            }
+            Err(error) => {
+                self.progress.end(Some(&error));
+                Err(error)
+            }
+        }
     }
 }

@@ -103,8 +103,11 @@ impl http_body::Body for OrderedBody {
         self.ended && self.last.is_empty()
     }
 
+    /// The promised length; none for an empty result until its end is proven, for nobody asks for the
+    /// bytes of a body that says it has none, and the failure would be missed.
     fn size_hint(&self) -> http_body::SizeHint {
         let left = self.left.map(|left| left + self.last.len() as u64);
+        let left = left.filter(|left| *left > 0 || self.is_end_stream());
         left.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
     }
 }
@@ -140,8 +143,11 @@ impl std::fmt::Debug for OrderedBody {
     }
 }
 
-/// For an upload while it arrives, with its length where that is promised. It cannot be sent again:
-/// an SDK that retries the upload has to be given a new one.
+/// For an upload while it arrives, with its length where that is promised and not 0. It cannot be sent
+/// again: an SDK that retries the upload has to be given a new one.
+///
+/// An empty result has no length before its end is proven. An upload that needs one, such as S3's,
+/// refuses it then: it is to be read to its end before.
 impl From<OrderedBytes> for ByteStream {
     fn from(bytes: OrderedBytes) -> Self {
         Self::from_body_1_x(bytes.into_body())

@@ -18,7 +18,7 @@ use crate::description::Description;
 use crate::error::Error;
 use crate::memory_budget::MemoryBudget;
 use crate::piece::Version;
-use crate::progress::{self, Progress};
+use crate::progress::{self, Progress, Unended};
 use crate::segment::{Asking, Segment};
 
 /// The bytes of a result, in order, as they arrive.
@@ -39,6 +39,8 @@ pub struct OrderedBytes {
     check: Check,
     deadline: Deadline,
     progress: Progress,
+    /// Dropped before its end, the download was stopped.
+    _unended: Unended,
     report: Option<Report>,
     /// Bytes handed out.
     delivered: u64,
@@ -67,6 +69,7 @@ impl OrderedBytes {
         check: Check,
         segment_size: u64,
         budget: MemoryBudget,
+        unended: Unended,
     ) -> Self {
         let (progress, deadline) = (asking.progress.clone(), asking.deadline);
         let inner = match found {
@@ -97,6 +100,7 @@ impl OrderedBytes {
             check,
             deadline,
             progress,
+            _unended: unended,
             report: None,
         }
     }

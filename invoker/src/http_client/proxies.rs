@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind};
 /// it asks for them (percent-encoded). What goes to an `https` address goes through a tunnel
 /// (CONNECT); the proxy sees the name of the host and nothing else.
 ///
-/// Addresses on loopback, and those of this very machine's network that hand out credentials
-/// (169.254.0.0/16, fe80::/10), are never asked of a proxy, unless
+/// Addresses on loopback, and those of this very machine's network, where credentials are handed out
+/// (169.254.0.0/16, fe80::/10, AWS's own fd00:ec2::/32), are never asked of a proxy, unless
 /// [`local_addresses`](Self::local_addresses) says so.
 #[derive(Clone, Default)]
 pub struct Proxies {
@@ -25,7 +25,14 @@ pub struct Proxies {
     except: String,
     local: bool,
     /// Of all that.
-    matcher: Arc<OnceLock<Matcher>>,
+    matchers: Arc<OnceLock<Matchers>>,
+}
+
+/// What is asked for each address.
+struct Matchers {
+    any_port: Matcher,
+    /// One for each exception of a single port.
+    of_ports: Vec<(u16, Matcher)>,
 }
 
 impl Proxies {
@@ -55,7 +62,9 @@ impl Proxies {
     }
 
     /// Hosts that no proxy is asked for, as `NO_PROXY` has them: names, which stand for all names
-    /// that end with them, addresses and networks, between commas; `*` is every host.
+    /// below them too, with or without `.` or `*.` before them, addresses and networks, IPv6 with or
+    /// without brackets, between commas or spaces. `HOST:PORT` is one port of a host alone; `*` is
+    /// every host.
     pub fn except(mut self, hosts: &str) -> Self {
         self.except = hosts.to_owned();
         self.changed()
@@ -68,7 +77,7 @@ impl Proxies {
     }
 
     fn changed(mut self) -> Self {
-        self.matcher = Arc::default();
+        self.matchers = Arc::default();
         self
     }
 
@@ -80,14 +89,37 @@ impl Proxies {
         if !self.local && is_local(address.host()?) {
             return None;
         }
-        let matcher = self.matcher.get_or_init(|| {
+        let matchers = self.matchers.get_or_init(|| self.matchers());
+        let port = address.port_u16().or(match address.scheme_str() {
+            Some("http") => Some(80),
+            Some("https") => Some(443),
+            _ => None,
+        });
+        let of_port = matchers.of_ports.iter().filter(|(other, _)| Some(*other) == port);
+        let mut asked = of_port.map(|(_, matcher)| matcher).chain([&matchers.any_port]);
+        let mut found = None;
+        // One that excepts the address is enough.
+        asked.all(|matcher| {
+            found = matcher.intercept(address);
+            found.is_some()
+        });
+        found
+    }
+
+    fn matchers(&self) -> Matchers {
+        let without = |except: String| {
             Matcher::builder()
                 .http(self.http.clone().unwrap_or_default())
                 .https(self.https.clone().unwrap_or_default())
-                .no(self.except.clone())
+                .no(except)
                 .build()
-        });
-        matcher.intercept(address)
+        };
+        let entries = self.except.split(|c: char| c == ',' || c.is_whitespace()).map(exception);
+        let (of_ports, any_port): (Vec<_>, Vec<_>) = entries.partition(|(_, port)| port.is_some());
+        let hosts: Vec<_> = any_port.into_iter().map(|(host, _)| host).collect();
+        let of_ports =
+            of_ports.into_iter().filter_map(|(host, port)| Some((port?, without(host)))).collect();
+        Matchers { any_port: without(hosts.join(",")), of_ports }
     }
 
     /// What a proxy that forwards the request itself, without a tunnel, wants to see in it.
@@ -116,29 +148,56 @@ impl std::fmt::Debug for Proxies {
 
 /// A proxy that can be asked. The matcher would leave out any other without a word.
 fn checked(proxy: &str) -> Result<String, Error> {
-    let no_url = || {
-        // Not quoted: there may be a password in it.
-        let message = "the proxy is no URL such as http://proxy.example.com:3128";
-        Error::new(ErrorKind::Configuration, message)
-    };
-    let uri: Uri = proxy.trim().parse().map_err(|_| no_url())?;
+    let proxy = proxy.trim();
+    // Never quoted: there may be a password in it.
+    let refused = |message: String| Error::new(ErrorKind::Configuration, message);
+    let no_url = || refused("the proxy is no URL such as http://proxy.example.com:3128".into());
+    let uri: Uri = proxy.parse().map_err(|_| no_url())?;
     let scheme = uri.scheme_str().unwrap_or("http").to_owned();
-    if uri.host().is_none_or(str::is_empty) {
-        return Err(no_url());
+    let authority = uri.authority().filter(|a| !a.host().is_empty()).ok_or_else(no_url)?;
+    // In a password that is not encoded, what stands behind these would be taken for the host.
+    let of_user = authority.as_str().matches('@').count();
+    if of_user > 1 || of_user != proxy.matches('@').count() {
+        let message = "the proxy has an @ behind its host, or two: in its user and password, \
+            @ / ? # are written %40 %2F %3F %23";
+        return Err(refused(message.into()));
+    }
+    let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+    if host != authority.host() && authority.port_u16().is_none() {
+        return Err(refused("the proxy has a port that is no number up to 65535".into()));
     }
     if !matches!(scheme.as_str(), "http" | "https") {
-        let message = format!("a proxy is reached by http or https, not by {scheme}");
-        return Err(Error::new(ErrorKind::Configuration, message));
+        return Err(refused(format!("a proxy is reached by http or https, not by {scheme}")));
     }
-    Ok(proxy.trim().to_owned())
+    Ok(proxy.to_owned())
 }
+
+/// An entry of `NO_PROXY` as the matcher has it, and its port. curl knows neither ports nor `*.` nor
+/// brackets there; Go and others do, and whoever writes them means them.
+fn exception(entry: &str) -> (String, Option<u16>) {
+    // Of an address without brackets the last part is no port.
+    let with_port =
+        entry.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let parsed = with_port.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = parsed.map_or((entry, None), |(host, port)| (host, Some(port)));
+    let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+    (host.trim_end_matches('.').replace(['[', ']'], ""), port)
+}
+
+/// Where AWS hands out credentials over IPv6: the instance's (fd00:ec2::254) and a pod's (fd00:ec2::23).
+/// Source: "Use the Instance Metadata Service" of the EC2 user guide, "EKS Pod Identity" of that of EKS.
+const OF_AWS: [u16; 2] = [0xfd00, 0x0ec2];
 
 fn is_local(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match address.parse() {
+    let address = address.strip_suffix('.').unwrap_or(address);
+    match address.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
+        Ok(IpAddr::V6(ip)) => {
+            let of_aws = ip.segments().starts_with(&OF_AWS);
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local() || of_aws
+        }
+        Err(_) => address.eq_ignore_ascii_case("localhost"),
     }
 }
 
@@ -168,6 +227,12 @@ mod tests {
             ("http://127.0.0.1:9000", None),
             ("http://[::1]:9000", None),
             ("http://169.254.169.254/latest", None),
+            ("http://[fd00:ec2::254]/latest", None),
+            ("http://[fd00:ec2::23]/v1/credentials", None),
+            ("http://[fd00:ec3::23]/v1/credentials", Some("plain")),
+            ("http://[::ffff:169.254.170.2]", None),
+            ("http://[::ffff:127.0.0.1]:9000", None),
+            ("http://localhost.:9000", None),
         ];
         for (address, expected) in table {
             assert_eq!(asked(&proxies, address).as_deref(), expected, "{address}");
@@ -181,10 +246,57 @@ mod tests {
     }
 
     #[test]
+    fn exceptions_are_meant_however_they_are_written() {
+        let table = [
+            ("[2001:db8::1]", "http://[2001:db8::1]:9000", true),
+            ("2001:db8:0::1", "http://[2001:db8::1]", true),
+            ("[2001:db8::1]:9000", "http://[2001:db8::1]:9000", true),
+            ("[2001:db8::1]:9000", "http://[2001:db8::1]", false),
+            ("[2001:db8::]/32", "http://[2001:db8::1]", true),
+            ("*.example.test", "http://a.example.test", true),
+            ("*.example.test", "http://another-example.test", false),
+            ("example.test.", "http://a.example.test", true),
+            ("other.test example.test", "http://example.test", true),
+            ("example.test:80", "http://example.test", true),
+            ("example.test:80", "http://example.test:81", false),
+            ("example.test:80", "https://example.test", false),
+            ("example.test:443, other.test:80", "https://a.example.test", true),
+            ("example.test:x", "http://example.test", false),
+            ("*:80", "http://example.test", true),
+            ("", "http://example.test", false),
+        ];
+        for (entries, address, excepted) in table {
+            let proxies = Proxies::none().http("plain").unwrap().https("plain").unwrap();
+            let asked = asked(&proxies.except(entries), address);
+            assert_eq!(asked.is_none(), excepted, "{entries:?} {address}");
+        }
+    }
+
+    #[test]
     fn a_proxy_that_cannot_be_asked_is_named_without_its_password() {
-        for proxy in ["socks5://user:secret@host:1080", "http://", "http://us er:secret@host", ""] {
-            let error = Proxies::none().https(proxy).unwrap_err();
+        let refused = [
+            "socks5://user:secret@host:1080",
+            "http://",
+            "http://us er:secret@host",
+            "",
+            "http://user:sec/secret@host:3128",
+            "http://user:1/secret@host:3128",
+            "http://user:1?secret@host:3128",
+            "http://user:1#secret@host:3128",
+            "http://user:sec@secret@host:3128",
+            "user:sec/secret@host:3128",
+            "http://host:secret",
+            "http://host:65536",
+            "http://user:secret@host:",
+            "http://[::1]:secret",
+        ];
+        for proxy in refused {
+            let error = Proxies::none().https(proxy).expect_err(proxy);
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+        }
+        for proxy in ["host", "host:3128", "user:a%2Fb@host", "http://[::1]:3128/", "https://host/"]
+        {
+            assert!(Proxies::none().https(proxy).is_ok(), "{proxy}");
         }
     }
 }

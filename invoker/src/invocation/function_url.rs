@@ -33,7 +33,8 @@ use signature::Signer;
 /// name is an URL. An event of the HTTP API's format 2.0, such as that of an
 /// [object](crate::Invoker::object), becomes the request that it tells of; any other payload becomes
 /// the body of a `POST`. The entries of `custom` become headers of the same names: so the contract of
-/// ranges is that of HTTP.
+/// ranges is that of HTTP. The query of the URL stands before that of the event. A `+` in either is sent
+/// as `%20`, which means the same, if the call is signed.
 ///
 /// Whether an answer is whole is told by its length. One without a length is whole, as far as an URL
 /// tells, when its last HTTP chunk came: a function that fails in the middle leaves its connection

@@ -57,7 +57,7 @@ pub enum DownloadEvent {
     Split,
     /// The download has ended; nothing follows.
     Ended {
-        /// `None` if the result is whole.
+        /// `None` if the result is whole; [`ErrorKind::Stopped`] if the download was dropped.
         error: Option<ErrorKind>,
     },
     /// The listener was too slow for some events.
@@ -70,18 +70,24 @@ pub enum DownloadEvent {
 /// The events of one download from now on; see [`Progress::events`](crate::Progress::events).
 #[derive(Debug)]
 pub struct DownloadEvents {
-    /// `None` once the end was told.
+    /// `None` once the end was told, or was there before.
     receiver: Option<Receiver<DownloadEvent>>,
+    /// The end that was there before.
+    ended: Option<DownloadEvent>,
 }
 
 impl DownloadEvents {
-    /// The next event; `None` after [`DownloadEvent::Ended`], and when the download was dropped with all its
-    /// counters.
+    /// The next event; `None` after [`DownloadEvent::Ended`], which is the only one if the download has
+    /// ended already. What [`one_stream`](crate::Download::one_stream) gives has an end of its own: there
+    /// `None` comes when all counters were dropped.
     ///
     /// # Cancel safety
     ///
     /// Safe: no event is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<DownloadEvent> {
+        if let Some(ended) = self.ended.take() {
+            return Some(ended);
+        }
         let event = match self.receiver.as_mut()?.recv().await {
             Ok(event) => event,
             Err(RecvError::Lagged(events)) => DownloadEvent::Missed { events },
@@ -108,12 +114,29 @@ impl DownloadEvents {
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     sender: OnceLock<Sender<DownloadEvent>>,
+    /// How the download has ended, if it has.
+    ended: OnceLock<Option<ErrorKind>>,
 }
 
 impl Listeners {
     pub(super) fn add(&self) -> DownloadEvents {
         let sender = self.sender.get_or_init(|| channel(KEPT).0);
-        DownloadEvents { receiver: Some(sender.subscribe()) }
+        // In this order: an end between the two is told by both, and counts once.
+        let receiver = sender.subscribe();
+        match self.ended.get() {
+            Some(error) => DownloadEvents {
+                receiver: None,
+                ended: Some(DownloadEvent::Ended { error: error.clone() }),
+            },
+            None => DownloadEvents { receiver: Some(receiver), ended: None },
+        }
+    }
+
+    /// The first end counts.
+    pub(super) fn end(&self, error: Option<ErrorKind>) {
+        if self.ended.set(error.clone()).is_ok() {
+            self.tell(|| DownloadEvent::Ended { error });
+        }
     }
 
     pub(super) fn tell(&self, event: impl FnOnce() -> DownloadEvent) {
@@ -136,7 +159,8 @@ mod tests {
         for bytes in 0..KEPT as u64 + 5 {
             listeners.tell(|| DownloadEvent::Received { bytes });
         }
-        listeners.tell(|| DownloadEvent::Ended { error: None });
+        listeners.end(None);
+        listeners.end(Some(ErrorKind::Stopped));
         assert_eq!(events.next().await, Some(DownloadEvent::Missed { events: 6 }));
         assert_eq!(events.next().await, Some(DownloadEvent::Received { bytes: 6 }));
         let mut last = None;
@@ -148,5 +172,15 @@ mod tests {
         drop(listeners);
         while other.next().await.is_some() {}
         assert_eq!(other.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_the_end_is_told_of_it() {
+        let listeners = Listeners::default();
+        listeners.end(Some(ErrorKind::Truncated));
+        let mut events = listeners.add();
+        let ended = DownloadEvent::Ended { error: Some(ErrorKind::Truncated) };
+        assert_eq!(events.next().await, Some(ended));
+        assert_eq!(events.next().await, None);
     }
 }

@@ -75,6 +75,28 @@ async fn a_range_of_it() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_stored_encoded_says_so() {
+    let stored = || {
+        let version = Version::new("v1").unwrap();
+        let metadata = Metadata {
+            content_encoding: Some("gzip".to_owned()),
+            ..Metadata::new(BYTES.len() as u64, version.clone())
+        };
+        let read = |range| Object::from_bytes(BYTES, version).read(range);
+        Response::object(Object::new(metadata, read))
+    };
+    for (range, status) in [(None, 200), (RangeAsk::parse("bytes=2-5"), 206)] {
+        let (head, ..) = sent(&Ask { range, ..ask() }, stored()).await;
+        assert_eq!(head["statusCode"], status);
+        assert_eq!(head["headers"]["content-encoding"], "gzip");
+    }
+    let none = Ask { range: RangeAsk::parse("bytes=10-"), ..ask() };
+    let (head, ..) = sent(&none, stored()).await;
+    assert_eq!(head["statusCode"], 416);
+    assert!(head["headers"].get("content-encoding").is_none(), "the refusal is JSON");
+}
+
+#[tokio::test]
 async fn no_byte_of_the_range_exists() {
     let ask = Ask { range: RangeAsk::parse("bytes=10-"), ..ask() };
     let (head, promised, body) = sent(&ask, Response::object(object())).await;

@@ -27,6 +27,10 @@ const KEY_MAX_BYTES: usize = 1024;
 /// Where AWS tools find the endpoint of another store ("Service-specific endpoints").
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
+/// What an upload in signed pieces is called ("Signature calculations: transferring payload in multiple
+/// chunks" in S3's API reference).
+const UPLOADED: &str = "aws-chunked";
+
 /// What S3 calls the version of an object in a bucket without versions.
 const NO_VERSION: &str = "null";
 
@@ -178,6 +182,7 @@ fn metadata(name: &str, found: &HeadObjectOutput) -> Result<Metadata, OpenError>
     let whole = found.checksum_type() != Some(&ChecksumType::Composite);
     Ok(Metadata {
         content_type: media_type.unwrap_or(content_type::of_name(name)).to_owned(),
+        content_encoding: found.content_encoding().and_then(stored_encoding),
         last_modified: found.last_modified().and_then(|time| SystemTime::try_from(*time).ok()),
         crc64nvme: found.checksum_crc64_nvme().filter(|_| whole).and_then(sum),
         version_id: found.version_id().filter(|id| *id != NO_VERSION).map(str::to_owned),
@@ -187,6 +192,15 @@ fn metadata(name: &str, found: &HeadObjectOutput) -> Result<Metadata, OpenError>
 
 /// The media type that S3 gives to what was put without one.
 const UNTYPED: &str = "binary/octet-stream";
+
+/// What is left of a `Content-Encoding` without the framing of an upload, which is not stored and some
+/// stores name all the same.
+fn stored_encoding(named: &str) -> Option<String> {
+    let encodings = named.split(',').map(str::trim);
+    let stored = encodings.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(UPLOADED));
+    let stored = stored.collect::<Vec<_>>().join(", ");
+    (!stored.is_empty()).then_some(stored)
+}
 
 /// From the form that the header has too.
 fn sum(text: &str) -> Option<u64> {
@@ -231,6 +245,19 @@ mod tests {
         assert_eq!(place("s3://b/p/q"), Some(("b", "p/q")));
         assert_eq!(place("s3:///p"), None);
         assert_eq!(place("s3:b"), None);
+    }
+
+    #[test]
+    fn the_framing_of_an_upload_is_no_encoding() {
+        for (named, stored) in [
+            ("gzip", Some("gzip")),
+            ("gzip,aws-chunked", Some("gzip")),
+            ("AWS-chunked", None),
+            ("", None),
+            ("gzip, br", Some("gzip, br")),
+        ] {
+            assert_eq!(stored_encoding(named).as_deref(), stored, "{named:?}");
+        }
     }
 
     #[test]

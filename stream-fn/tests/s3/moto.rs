@@ -148,6 +148,12 @@ async fn objects_by_ranges_with_their_checksum() {
     other.body(ByteStream::from_static(b"other")).send().await.unwrap();
     let (head, body) = ask(&api, event("GET", "/other%20sum", json!({}))).await.split();
     assert_eq!((head["headers"].get(CRC64NVME), body), (None, b"other".to_vec()));
+    let stored = moto.s3.put_object().bucket(BUCKET).key("data/stored.gz").content_encoding("gzip");
+    stored.body(ByteStream::from_static(b"as it is stored")).send().await.unwrap();
+    let ranged = event("GET", "/stored.gz", json!({"range": "bytes=0-1"}));
+    let (head, body) = ask(&api, ranged).await.split();
+    assert_eq!(head["headers"]["content-encoding"], "gzip");
+    assert_eq!((&head["statusCode"], body), (&json!(206), b"as".to_vec()));
     let (head, body) = ask(&api, event("GET", "/empty", json!({}))).await.split();
     assert_eq!((&head["statusCode"], body.len()), (&json!(200), 0));
     for (method, path, headers, status) in [

@@ -1,13 +1,16 @@
 //! An invocation goes in; the HTTP request comes out that a function with an URL sees as the same. Pure.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, quotable};
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, no_custom};
 
 /// How this program names itself.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("invoker/", env!("CARGO_PKG_VERSION")));
@@ -71,11 +74,15 @@ pub(super) fn of(invocation: &Invocation) -> Result<Request<Bytes>, Error> {
             request
         }
     };
-    let context = invocation.client_context.get("custom").and_then(|custom| custom.as_object());
-    let context = context.into_iter().flatten();
-    let context = context.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-    let own = invocation.custom.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in context.chain(own) {
+    let context = match invocation.client_context.get("custom") {
+        Some(custom) => Some(custom.as_object().ok_or_else(no_custom)?),
+        None => None,
+    };
+    for (name, value) in context.into_iter().flatten() {
+        let (name, value) = header(name, &text(name, value)?)?;
+        request.headers_mut().insert(name, value);
+    }
+    for (name, value) in &invocation.custom {
         let (name, value) = header(name, value)?;
         request.headers_mut().insert(name, value);
     }
@@ -92,10 +99,10 @@ fn of_event(base: &Uri, event: Event) -> Result<Request<Bytes>, Error> {
         return Err(invalid("an URL's path has no parts called . or ..".into()));
     }
     let folder = base.path().trim_end_matches('/');
-    let query = match event.raw_query_string.as_str() {
-        "" => String::new(),
-        query => format!("?{query}"),
-    };
+    // That of the URL may be what lets the call in.
+    let queries = [base.query().unwrap_or_default(), &event.raw_query_string];
+    let queries: Vec<_> = queries.into_iter().filter(|query| !query.is_empty()).collect();
+    let query = if queries.is_empty() { String::new() } else { format!("?{}", queries.join("&")) };
     let slash = if event.raw_path.starts_with('/') { "" } else { "/" };
     let uri = format!("{}{folder}{slash}{}{query}", origin(base), event.raw_path);
     let body = event.body.unwrap_or_default();
@@ -132,6 +139,19 @@ fn refuse_what_no_url_carries(invocation: &Invocation) -> Result<(), Error> {
     Err(invalid(format!("a call by URL has no {what}")))
 }
 
+/// An entry of `custom` as a header has it.
+fn text<'a>(name: &str, value: &'a Value) -> Result<Cow<'a, str>, Error> {
+    match value {
+        Value::String(text) => Ok(text.into()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string().into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(invalid(format!(
+            "`custom` of the client context: {:?} is no text, number or boolean, and cannot be an HTTP \
+             header",
+            quotable(name)
+        ))),
+    }
+}
+
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let named = name.parse().map_err(|_| {
         invalid(format!("{:?} cannot be the name of an HTTP header", quotable(name)))
@@ -162,14 +182,20 @@ mod tests {
             "headers": {"host": "other", "accept": "text/csv", "x-own": "1"},
             "requestContext": {"http": {"method": "PUT"}}, "body": "eHl6", "isBase64Encoded": true,
         });
-        for (url, path) in [(URL.to_owned(), "/"), (format!("{URL}/under/"), "/under/")] {
+        let table = [
+            (URL.to_owned(), "/a%20b/c?x=1&y=%20"),
+            (format!("{URL}/under/"), "/under/a%20b/c?x=1&y=%20"),
+            (format!("{URL}/under?key=1&x=2"), "/under/a%20b/c?key=1&x=2&x=1&y=%20"),
+            (format!("{URL}?"), "/a%20b/c?x=1&y=%20"),
+        ];
+        for (url, path) in table {
             let invocation = Invocation::new(url)
                 .payload(event.to_string())
                 .custom("range", "bytes=0-9")
                 .custom("Accept", "text/plain");
             let request = of(&invocation).unwrap();
             assert_eq!(request.method(), "PUT");
-            assert_eq!(request.uri().to_string(), format!("{URL}{path}a%20b/c?x=1&y=%20"));
+            assert_eq!(request.uri().to_string(), format!("{URL}{path}"));
             let header = |name: &str| request.headers()[name].to_str().unwrap();
             assert_eq!(header("host"), "abc.lambda-url.eu-west-1.on.aws");
             assert_eq!((header("accept"), header("x-own")), ("text/plain", "1"));
@@ -187,6 +213,29 @@ mod tests {
             assert_eq!(request.uri().to_string(), format!("{URL}/do?it=1"));
             assert_eq!(request.headers()["content-type"], "application/json");
             assert_eq!(request.body(), payload);
+        }
+    }
+
+    #[test]
+    fn entries_of_custom_are_headers() {
+        let context = |custom: Value| {
+            let context = serde_json::Map::from_iter([("custom".to_owned(), custom)]);
+            of(&Invocation::new(format!("{URL}?key=1"))
+                .client_context(context)
+                .payload(event("/a")))
+        };
+        let custom = serde_json::json!({"a": "text", "b": 7, "c": 1.5, "d": true});
+        let request = context(custom).unwrap();
+        let header = |name: &str| request.headers()[name].to_str().unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(header), ["text", "7", "1.5", "true"]);
+        assert_eq!(request.uri().query(), Some("key=1"));
+        for bad in [
+            serde_json::json!({"a": null}),
+            serde_json::json!({"a": ["x"]}),
+            serde_json::json!({"a": {"b": "x"}}),
+            serde_json::json!("x"),
+        ] {
+            assert_eq!(*context(bad).unwrap_err().kind(), ErrorKind::InvalidInput);
         }
     }
 
