@@ -103,11 +103,11 @@ fn each_invocation_is_told_if_that_is_wanted() {
     assert!(ran.stderr.contains("is repeated"), "{}", ran.stderr);
 
     let more = home.run("get local: 1MiB -o more -vv").succeeded();
-    assert!(more.stderr.contains("its first byte came"), "{}", more.stderr);
+    assert!(more.stderr.contains("the answer has begun"), "{}", more.stderr);
     let none = home.invoker("get local: 1MiB -o none -v").env("RUST_LOG", "off").run().succeeded();
     assert_eq!(none.stderr.lines().count(), 1, "{}", none.stderr);
     let set = home.invoker("get local: 1MiB -o set").env("RUST_LOG", "invoker=debug").run();
-    assert!(set.succeeded().stderr.contains("invoker.invoke{"));
+    assert!(set.succeeded().stderr.contains("faas.invoke{"));
 }
 
 #[test]
