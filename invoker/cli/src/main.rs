@@ -31,6 +31,7 @@ mod place;
 mod record;
 mod report;
 mod signals;
+mod url;
 mod verbose;
 
 use std::num::NonZero;

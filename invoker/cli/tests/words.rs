@@ -222,6 +222,13 @@ fn a_result_keeps_its_name_in_a_folder_and_nothing_is_overwritten() {
     let ran = home.run("get local:source a/b.txt -o into --no-clobber").succeeded();
     assert!(ran.stderr.contains("into/b.txt is there already"), "{}", ran.stderr);
     assert_eq!(home.read("into/b.txt"), b"mine");
+    home.write("r.json", "of an earlier run");
+    let line = "get local:source a/b.txt -o into --no-clobber --report r.json --json";
+    let told: serde_json::Value = serde_json::from_str(&home.run(line).succeeded().stderr).unwrap();
+    for document in [told, home.json("r.json")] {
+        assert_eq!(document["object"], "a/b.txt");
+        assert!(document["skipped"].as_str().unwrap().contains("into/b.txt is there already"));
+    }
     home.run("get local:source a/b.txt -o other --no-clobber").succeeded();
     assert_eq!(home.read("other"), b"hello");
     // Stdout is no file, whatever there is of that name.
