@@ -234,8 +234,7 @@ pub(crate) fn without_user(function: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!(
-        "a Function URL knows no user or password: leave out what stands before the @ in front of its \
-         host, which is {}",
+        "a Function URL knows no user or password: leave them out, as in {}",
         shown(function)
     );
     Err(Failure::Usage(message))
