@@ -56,22 +56,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// One stream, as it comes: `ResponseStream` is an HTTP body.
+/// One stream, as it comes: `ResponseStream` is an HTTP body. What the function's head says, if it sends
+/// one, is passed on.
 async fn rows(State(service): State<Service>, Path(count): Path<u32>) -> Result<Response, Refusal> {
     let invocation = Invocation::new("rows").payload(count.to_string());
     let stream = service.invoker.invoke(invocation).await?;
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(stream)).into_response())
+    let head = stream.head();
+    let status = head.and_then(|head| StatusCode::from_u16(head.status).ok()).unwrap_or_default();
+    let content_type = head.and_then(|head| head.header("content-type"));
+    let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+    Ok((status, [(header::CONTENT_TYPE, content_type)], Body::new(stream)).into_response())
 }
 
-/// An object by segments, in order.
+/// An object by segments, in order. Its body tells the server the length, and holds the last bytes back
+/// until the end is proven: a length that is set by hand would let the server stop before that.
 async fn object(
     State(service): State<Service>,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
     let download = service.invoker.object("files", &name).memory_budget(&service.budget);
     let bytes = download.in_order().await?;
-    let length = bytes.description().size.map(|size| [(header::CONTENT_LENGTH, size)]);
-    Ok((length, Body::from_stream(bytes.into_stream())).into_response())
+    Ok(Body::new(bytes.into_body()).into_response())
 }
 
 /// What is known to be wrong before the first byte has a status of its own.
@@ -99,10 +104,11 @@ impl IntoResponse for Refusal {
 /// The function: as many rows as its payload says.
 async fn rows_function(request: stream_fn::Request) -> Result<stream_fn::Response, BoxError> {
     let count: u32 = request.payload()?;
-    Ok(stream_fn::Response::writer(move |mut writer| async move {
+    let rows = stream_fn::Response::writer(move |mut writer| async move {
         for row in 0..count {
             writer.write_all(format!("{{\"row\":{row}}}\n").as_bytes()).await?;
         }
         Ok::<(), BoxError>(())
-    }))
+    });
+    Ok(rows.content_type("application/x-ndjson"))
 }

@@ -15,6 +15,7 @@ import { pathToFileURL } from "node:url";
 const STREAMING = Symbol("streaming");
 const FAIL = Symbol("fail");
 const HEAD = Symbol("head");
+const RETURNED = Symbol("returned");
 
 const ERROR_TYPE = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY = "Lambda-Runtime-Function-Error-Body";
@@ -88,9 +89,7 @@ async function serve({ event, context, echo }) {
   const answer = new Answer(context.awsRequestId, echo);
   try {
     await handler(event, answer, context);
-    if (!answer.writableEnded) {
-      answer.end();
-    }
+    answer[RETURNED]();
   } catch (error) {
     answer[FAIL](error);
   }
@@ -153,10 +152,27 @@ class Answer extends Writable {
     this.request.write(chunk, (error) => done(error));
   }
 
+  // The handler may still fail after its `end()`: the clean end is sent when it has returned.
   _final(done) {
+    this.complete = true;
+    if (this.returned) {
+      this.conclude();
+    }
+    done();
+  }
+
+  [RETURNED]() {
+    this.returned = true;
+    if (this.complete) {
+      this.conclude();
+    } else if (!this.writableEnded) {
+      this.end();
+    }
+  }
+
+  conclude() {
     this.begin();
     this.request.end();
-    done();
   }
 
   [FAIL](error) {

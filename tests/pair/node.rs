@@ -13,6 +13,13 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A folder whose files are the objects.
 async fn node() -> Option<(Pair, TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    let handler = Path::new(ROOT).join("examples/node/objects.handler");
+    Some((handled_by(&handler, folder.path()).await?, folder))
+}
+
+/// A function with the example's runtime.
+async fn handled_by(handler: &Path, objects: &Path) -> Option<Pair> {
     let version = std::process::Command::new("node").arg("--version").output();
     if !version.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "Node.js is missing");
@@ -20,14 +27,11 @@ async fn node() -> Option<(Pair, TempDir)> {
         let _ = writeln!(std::io::stderr(), "SKIPPED: node is not installed");
         return None;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let example = Path::new(ROOT).join("examples/node");
     let function = Function::new("f", "node")
-        .arg(example.join("runtime.mjs"))
-        .arg(example.join("objects.handler"))
-        .env("OBJECTS", folder.path());
-    let pair = Pair::of(function, Limits::aws().with_pace(None)).await;
-    Some((pair, folder))
+        .arg(Path::new(ROOT).join("examples/node/runtime.mjs"))
+        .arg(handler)
+        .env("OBJECTS", objects);
+    Some(Pair::of(function, Limits::aws().with_pace(None)).await)
 }
 
 fn some_bytes(size: u64) -> Vec<u8> {
@@ -142,4 +146,35 @@ async fn its_failure_in_mid_stream_is_a_trailer() {
     let (bytes, ended) = in_time(read(pair.object("large"))).await;
     ended.unwrap();
     assert_eq!(bytes, [0; 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_fails_after_its_end_has_no_clean_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let handler = "export const handler = awslambda.streamifyResponse(async (event, stream) => {
+        if (event.write) stream.write('some');
+        stream.end();
+        await new Promise((resolve) => stream.on('finish', () => setImmediate(resolve)));
+        if (event.fail) throw new Error('too late');
+    });";
+    std::fs::write(folder.path().join("late.mjs"), handler).unwrap();
+    let Some(pair) = handled_by(&folder.path().join("late.handler"), folder.path()).await else {
+        return;
+    };
+    for (write, fail) in [(true, true), (true, false), (false, true), (false, false)] {
+        let asked = crate::support::call(json!({"write": write, "fail": fail}));
+        let ended = async {
+            let mut bytes = 0;
+            let mut stream = pair.invoker.invoke(asked).await?;
+            while let Some(next) = stream.next_bytes().await {
+                bytes += next?.len();
+            }
+            Ok(bytes)
+        };
+        let ended = in_time(ended).await;
+        match fail {
+            true => assert_eq!(function_error(ended.map(drop)).1, "too late", "{write}"),
+            false => assert_eq!(ended.unwrap(), if write { 4 } else { 0 }),
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Connection settings, the environment and the AWS configuration files go in; a configuration of the
 //! SDK with a region and credentials comes out.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
@@ -13,6 +12,7 @@ use invoker::{FunctionUrls, HttpClient};
 
 use crate::args::Connection;
 use crate::report::{Failure, say};
+use crate::url::{has_user, host, is_loopback, is_unencrypted, shown};
 
 /// The region of a service on loopback, where any will do.
 pub(crate) const LOOPBACK_REGION: &str = "us-east-1";
@@ -36,7 +36,7 @@ pub(crate) async fn configuration(
     let mut config = loaded.clone().into_builder();
     if loaded.region().is_none() {
         if !loopback {
-            return Err(no_region());
+            return Err(no_region(connection));
         }
         config = config.region(Region::from_static(LOOPBACK_REGION));
     }
@@ -56,16 +56,24 @@ pub(crate) async fn function_urls(
     http_client: HttpClient,
     quiet: bool,
 ) -> Result<FunctionUrls, Failure> {
+    without_user(function)?;
     checked("FUNCTION", function)?;
-    if connection.endpoint_url.is_some() {
-        let message = "a Function URL is its own endpoint: leave --endpoint-url out";
-        return Err(Failure::Usage(message.into()));
+    let access = &connection.access;
+    for (given, flag) in [
+        (connection.endpoint_url.is_some(), "--endpoint-url"),
+        (access.fips, "--fips"),
+        (access.dual_stack, "--dual-stack"),
+    ] {
+        if given {
+            let message = format!("a Function URL is its own endpoint: leave {flag} out");
+            return Err(Failure::Usage(message));
+        }
     }
     if connection.access.no_sign {
         return Ok(FunctionUrls::unsigned(http_client));
     }
     let loopback = is_loopback(function);
-    if function.starts_with("http://") && !loopback {
+    if is_unencrypted(function) && !loopback {
         let message = "a signed call over http:// would show its session token to the network: use \
                        https://, or --no-sign";
         return Err(Failure::Usage(message.into()));
@@ -85,18 +93,21 @@ pub(crate) async fn function_urls(
     };
     match urls.region_of(function) {
         Some(_) => Ok(urls),
-        None => Err(no_region()),
+        None => Err(no_region(connection)),
     }
 }
 
-/// Whether a function is called by its URL.
-pub(crate) fn is_url(function: &str) -> bool {
-    function.starts_with("https://") || function.starts_with("http://")
+fn no_region(connection: &Connection) -> Failure {
+    let chosen = profile(connection);
+    let none = chosen.map(|name| format!("; the profile {name} has none, or is not there"));
+    let message = "no region: set --region, AWS_REGION, or a profile that has one";
+    Failure::Configuration(format!("{message}{}", none.unwrap_or_default()))
 }
 
-fn no_region() -> Failure {
-    let message = "no region: set --region, AWS_REGION, or a profile that has one";
-    Failure::Configuration(message.into())
+/// The name of the profile that was asked for, wherever that was.
+fn profile(connection: &Connection) -> Option<String> {
+    let of_variable = || std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
+    connection.profile.clone().or_else(of_variable)
 }
 
 /// What the environment and the files say, as the SDK understands them.
@@ -162,17 +173,16 @@ async fn look(provider: &SharedCredentialsProvider) -> Result<Result<(), Gap>, F
 /// What to tell somebody without credentials; nothing where none are needed.
 fn no_credentials(connection: &Connection, gap: Gap, loopback: bool) -> Result<(), Failure> {
     let Gap { why, sign_in } = gap;
-    let message = match (sign_in, &connection.profile) {
-        (Some(sign_in), profile) => {
-            let chosen = profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+    let message = match (sign_in, profile(connection)) {
+        (Some(sign_in), chosen) => {
             let of_profile = chosen.map(|name| format!(" --profile {name}")).unwrap_or_default();
             format!("no credentials{why}: sign in with `aws {sign_in}{of_profile}`")
         }
-        // A profile that was asked for is meant.
+        // A profile that was typed is meant.
+        (None, _) if loopback && connection.profile.is_none() => return Ok(()),
         (None, Some(profile)) => format!(
             "no credentials in the profile {profile}{why}: is it in the AWS configuration files?"
         ),
-        (None, None) if loopback => return Ok(()),
         (None, None) => format!(
             "no credentials{why}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE \
              or --profile, or sign in with the AWS CLI"
@@ -213,27 +223,21 @@ fn checked(setting: &str, url: &str) -> Result<(), Failure> {
     if host(url).is_some_and(|host| !host.is_empty()) {
         return Ok(());
     }
-    Err(Failure::Usage(format!("{setting}: {url:?} is no URL such as http://127.0.0.1:9000")))
+    let shown = shown(url);
+    Err(Failure::Usage(format!("{setting}: {shown:?} is no URL such as http://127.0.0.1:9000")))
 }
 
-fn host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next(),
-        None => authority.split(':').next(),
+/// Refuses the URL of a function that has a user or a password in it, which would be sent and written
+/// down; asked before anything is written.
+pub(crate) fn without_user(function: &str) -> Result<(), Failure> {
+    if !has_user(function) {
+        return Ok(());
     }
-}
-
-fn is_loopback(url: &str) -> bool {
-    match host(url) {
-        Some("localhost") => true,
-        Some(host) => host.parse().is_ok_and(|ip: IpAddr| match ip {
-            IpAddr::V4(ip) => ip.is_loopback() || ip == Ipv4Addr::UNSPECIFIED,
-            IpAddr::V6(ip) => ip.is_loopback(),
-        }),
-        None => false,
-    }
+    let message = format!(
+        "a Function URL knows no user or password: leave them out, as in {}",
+        shown(function)
+    );
+    Err(Failure::Usage(message))
 }
 
 /// Why there are no credentials.
@@ -277,17 +281,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_told_from_the_rest() {
-        for url in
-            ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:80/", "https://127.9.9.9"]
-        {
-            assert!(is_loopback(url), "{url}");
+    fn what_is_no_url_is_told_without_its_password() {
+        assert!(checked("flag", "http://127.0.0.1:9000").is_ok());
+        for wrong in ["ftp://x", "http://", "http://u:secret@", "https://u:secret@:1/"] {
+            let told = checked("flag", wrong).unwrap_err().message();
+            assert!(told.starts_with("flag: ") && !told.contains("secret"), "{told}");
         }
-        for url in
-            ["https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com", "127.0.0.1"]
-        {
-            assert!(!is_loopback(url), "{url}");
-        }
-        assert!(checked("flag", "ftp://x").is_err() && checked("flag", "http://").is_err());
     }
 }

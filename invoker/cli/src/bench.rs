@@ -17,18 +17,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::args::Bench;
+use crate::aws::without_user;
 use crate::cost::Tariff;
 use crate::question::payload;
 use crate::report::{Failure, say};
 use crate::signals;
 use crate::target::{LOCAL, Target};
 use crate::time_limits::{MaxTime, timeouts};
+use crate::url::shown;
 use comparison::Measured;
 
 /// Measures, and tells.
 pub(crate) async fn bench(arguments: Bench) -> Result<(), Failure> {
     let tariff = Tariff::of(&arguments.pricing)?;
     let payload = payload(&arguments.question)?;
+    without_user(&arguments.question.function)?;
     let outputs = Outputs::create(&arguments)?;
     let max_time = MaxTime::of(&arguments.limits);
     let Bench { question, connection, .. } = &arguments;
@@ -43,7 +46,7 @@ pub(crate) async fn bench(arguments: Bench) -> Result<(), Failure> {
     let measured = measured.await?;
     target.close().await;
 
-    let (function, object) = (question.function.as_str(), question.object.as_deref());
+    let (function, object) = (&*shown(&question.function), question.object.as_deref());
     let what = object.unwrap_or("the result of the payload");
     outputs.write(
         &summary::text(function, what, &measured, &tariff),

@@ -21,6 +21,7 @@ use crate::report::{Failure, in_one_line, say};
 use crate::signals;
 use crate::target::Target;
 use crate::time_limits::{MaxTime, timeouts};
+use crate::url::{is_url, shown};
 use asking::Caller;
 use case::{Case, Expect};
 use judge::Known;
@@ -61,7 +62,7 @@ pub(crate) async fn check(arguments: Check) -> Result<(), Failure> {
         return checked;
     }
     let text = match arguments.json {
-        true => format!("{}\n", told.json(&question.function, question.object.as_deref())),
+        true => format!("{}\n", told.json(&shown(&question.function), question.object.as_deref())),
         false => told.words(arguments.quiet),
     };
     match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -74,7 +75,7 @@ pub(crate) async fn check(arguments: Check) -> Result<(), Failure> {
     match (checked, told.broken()) {
         (Ok(()), 0) => Ok(()),
         (Ok(()), n) => {
-            let function = &question.function;
+            let function = shown(&question.function);
             let message = format!("{function} does not keep the contract: {n} of it broken");
             Err(Failure::Broken(message))
         }
@@ -115,6 +116,7 @@ async fn run(
     told.invocations += 1;
     let begun = caller.ask(&case::first(None)).await?;
     if begun.status == Some(NOT_FOUND) {
+        let function = shown(function);
         let message = format!("{function} answered {NOT_FOUND}: name an object that it has");
         return Err(Failure::Usage(message));
     }
@@ -142,8 +144,9 @@ async fn run(
         let others = u64::from(object.is_some()) + u64::from(failing.is_some());
         let invocations = (cases.len() + side_by_side.len()) as u64 + whole + others + 1;
         say(&format!(
-            "invoker: {} bytes; some {invocations} invocations of {function}, {} of each at most",
+            "invoker: {} bytes; some {invocations} invocations of {}, {} of each at most",
             known.size,
+            shown(function),
             BinaryBytes(DEFAULT_SEGMENT_SIZE)
         ));
     }
@@ -166,7 +169,7 @@ async fn run(
     }
     not_there(object.is_some(), caller, &mut known, told).await?;
     fetched(caller, known.size, told).await?;
-    fails(caller, failing, told).await
+    fails(caller, failing, is_url(function), told).await
 }
 
 /// A refusal has a status and a small body, and is no failure of the function.
@@ -211,7 +214,12 @@ async fn fetched(caller: &Caller, size: u64, told: &mut Told) -> Result<(), Fail
 }
 
 /// A failure in mid-stream is never a clean end, and has a type.
-async fn fails(caller: &Caller, failing: Option<Failing>, told: &mut Told) -> Result<(), Failure> {
+async fn fails(
+    caller: &Caller,
+    failing: Option<Failing>,
+    by_url: bool,
+    told: &mut Told,
+) -> Result<(), Failure> {
     const RULE: &str = "a failure in mid-stream";
     let Some(failing) = failing else {
         let why = "--failing names an object, or a payload, whose stream fails";
@@ -220,6 +228,6 @@ async fn fails(caller: &Caller, failing: Option<Failing>, told: &mut Told) -> Re
     };
     told.invocations += 1;
     let answer = caller.end_of(|invocation| failing.of(invocation)).await?;
-    told.note(RULE, judge::failure(&answer));
+    told.note(RULE, judge::failure(&answer, by_url));
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! What was typed for a download goes in; what its journal should keep of it, and the command line
 //! that continues it, come out. And the other way round.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use invoker::{Checksum, DEFAULT_IN_FLIGHT, Unfinished};
+use invoker::{Checksum, DEFAULT_IN_FLIGHT, Error, ErrorKind, Unfinished};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Connection, Question, SegmentSize, Segments, Transfer};
 use crate::report::Failure;
 use crate::shell_word::quoted;
 use crate::target::LOCAL;
+use crate::url::{shown, without_password};
 
 /// What the command keeps in a journal: how the function and the object were called.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +29,11 @@ impl Note {
             _ => question.function.clone(),
         };
         Self { function, object: question.object.clone() }
+    }
+
+    /// The name of what is fetched, for people.
+    pub(crate) fn what(&self) -> String {
+        self.object.clone().unwrap_or_else(|| shown(&self.function))
     }
 
     /// The text for the journal.
@@ -47,6 +54,21 @@ impl Note {
     }
 }
 
+/// What is left of the download of `file`.
+pub(crate) async fn begun(file: &Path) -> Result<Unfinished, Failure> {
+    Unfinished::open(file).await.map_err(|error| none_left(file, error))
+}
+
+/// Why there is nothing to continue, or none that can be.
+pub(crate) fn none_left(file: &Path, error: Error) -> Failure {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    match *error.kind() == ErrorKind::CannotResume && !Path::new(&part).exists() {
+        true => Failure::NothingLeft(error),
+        false => Failure::Invoker(error),
+    }
+}
+
 /// The command line that continues the download of `file` as it was begun.
 pub(crate) fn command(
     file: &Path,
@@ -54,10 +76,12 @@ pub(crate) fn command(
     transfer: &Transfer,
     connection: &Connection,
 ) -> String {
-    let mut command = format!("invoker resume {}", quoted(file.as_os_str()));
+    let mut command = format!("invoker resume {}", quoted(&no_flag(file.as_os_str())));
     let mut flag = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            command.push_str(&format!(" {name} {}", quoted(value.as_ref())));
+            // What begins as a flag does is a value only in one word with its own flag.
+            let between = if value.starts_with('-') { '=' } else { ' ' };
+            command.push_str(&format!(" {name}{between}{}", quoted(value.as_ref())));
         }
     };
     flag("--checksum", checksum.map(ToString::to_string));
@@ -90,11 +114,11 @@ pub(crate) fn command(
     command
 }
 
-/// An URL without the user and the password that some write before the host.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
+/// The name of a file that no parser takes for a flag.
+fn no_flag(file: &OsStr) -> OsString {
+    match file.as_encoded_bytes().starts_with(b"-") {
+        true => Path::new(".").join(file).into_os_string(),
+        false => file.to_owned(),
     }
 }
 
@@ -103,8 +127,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_password_is_printed() {
-        assert_eq!(without_password("http://u:p@host:1"), "http://host:1");
-        assert_eq!(without_password("http://host"), "http://host");
+    fn what_begins_as_a_flag_is_none() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            resume: crate::args::Resume,
+        }
+        let parse = |words: &[&str]| <Line as clap::Parser>::try_parse_from(words).unwrap().resume;
+        for (file, expected) in [("-o", "./-o"), ("-a b", "'./-a b'"), ("--", "./--")] {
+            let typed = parse(&[
+                "invoker",
+                "--profile=-own",
+                "--role-session-name=-x y",
+                "--role-arn=arn:aws:iam::1:role/r",
+                "--",
+                file,
+            ]);
+            let command = command(&typed.file, None, &typed.transfer, &typed.connection);
+            let wanted = format!(
+                "invoker resume {expected} --profile=-own --role-arn arn:aws:iam::1:role/r \
+                 --role-session-name='-x y'"
+            );
+            assert_eq!(command, wanted);
+        }
     }
 }

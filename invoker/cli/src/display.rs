@@ -22,6 +22,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often a line of JSON is written, for programs.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
+/// The columns of a terminal that nobody made wider.
+const COLUMNS: usize = 80;
+
 /// Shows how a download goes, and how it ended.
 pub(crate) struct Display {
     progress: Shown,
@@ -68,11 +71,12 @@ impl Display {
                 let wanted = now.wanted_bytes.map(|n| format!(" of {}", BinaryBytes(n)));
                 let seconds = now.elapsed.as_secs();
                 say(&format!(
-                    "{bytes}{} after {seconds} s, {}/s, {} in flight{}",
+                    "{bytes}{} after {seconds} s, {}/s, {} in flight{}{}",
                     wanted.unwrap_or_default(),
                     BinaryBytes(rate(now) as u64),
                     now.in_flight,
-                    remarks(now)
+                    remarks(now),
+                    resumed(now)
                 ));
             }
             Shown::Json { next } if now.elapsed >= *next => {
@@ -120,25 +124,39 @@ impl Display {
         if !self.last_line {
             return;
         }
-        let now = &report.snapshot;
-        let seconds = now.elapsed.as_secs_f64();
-        let rate = BinaryBytes(rate(now) as u64);
-        let how = match now.segments {
-            0 | 1 => "one stream".to_owned(),
-            n => format!("{n} segments, {} at once", now.in_flight_max),
-        };
-        let checked = match &report.integrity {
-            Integrity::Verified { algorithm } => format!("verified by {algorithm}"),
-            Integrity::NotVerified { reason } => format!("not verified: {reason}"),
-            _ => "not verified".to_owned(),
-        };
-        say(&format!(
-            "{what}: {} in {seconds:.2} s, {rate}/s, {how}{}{}; {checked}",
-            BinaryBytes(now.bytes + now.resumed_bytes),
-            encoded(report),
-            remarks(now)
-        ));
+        say(&last_line(what, &report.snapshot, &encoded(report), &report.integrity));
     }
+}
+
+/// How it went. Of a resumed download, of which there is more to say, only as much as fits.
+fn last_line(what: &str, now: &Snapshot, encoded: &str, integrity: &Integrity) -> String {
+    let (verdict, by) = match integrity {
+        Integrity::Verified { algorithm } => ("verified".to_owned(), format!(" by {algorithm}")),
+        Integrity::NotVerified { reason } => (format!("not verified: {reason}"), String::new()),
+        _ => ("not verified".to_owned(), String::new()),
+    };
+    let how = match now.segments {
+        0 | 1 => ", one stream".to_owned(),
+        n => format!(", {n} segments, {} at once", now.in_flight_max),
+    };
+    let rate = format!(", {}/s", BinaryBytes(rate(now) as u64));
+    let whole = format!(
+        "{what}: {} in {:.2} s",
+        BinaryBytes(now.bytes + now.resumed_bytes),
+        now.elapsed.as_secs_f64()
+    );
+    let remarks = remarks(now);
+    let resumed = resumed(now);
+    let lines = [
+        format!("{whole}{rate}{how}{encoded}{remarks}{resumed}; {verdict}{by}"),
+        format!("{whole}{rate}{encoded}{remarks}{resumed}; {verdict}{by}"),
+        format!("{whole}{encoded}{remarks}{resumed}; {verdict}{by}"),
+        format!("{whole}{remarks}{resumed}; {verdict}{by}"),
+        format!("{whole}{resumed}; {verdict}{by}"),
+    ];
+    let fits = |line: &&String| now.resumed_bytes == 0 || line.chars().count() <= COLUMNS;
+    let fitting = lines.iter().find(fits).cloned();
+    fitting.unwrap_or_else(|| format!("{whole}{resumed}; {verdict}"))
 }
 
 /// All of it fits into 80 columns; what is left of them is the bar's.
@@ -207,11 +225,15 @@ fn remarks(now: &Snapshot) -> String {
             remarks.push_str(&format!(", {count} {name}"));
         }
     }
-    if now.resumed_bytes > 0 {
-        let there = BinaryBytes(now.resumed_bytes);
-        remarks.push_str(&format!(", {there} were there"));
-    }
     remarks
+}
+
+/// What an earlier download has left for this one.
+fn resumed(now: &Snapshot) -> String {
+    match now.resumed_bytes {
+        0 => String::new(),
+        there => format!(", {} were there", BinaryBytes(there)),
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -284,5 +306,34 @@ mod tests {
         let shown = terminal.contents();
         assert!(shown.contains("123.00 GiB ") && shown.contains("100 in flight"), "{shown}");
         assert!(!shown.contains('%') && !shown.contains("left") && !shown.contains("repeated"));
+    }
+
+    #[test]
+    fn the_last_line_of_a_resumed_download_fits_80_columns() {
+        let verified = Integrity::Verified { algorithm: "CRC-64/NVME" };
+        let mut now = busy();
+        (now.segments, now.in_flight_max) = (184_320, 100);
+        let line = |what: &str, now: &Snapshot, integrity: &Integrity| {
+            last_line(what, now, " of 120.00 GiB as zstd", integrity)
+        };
+        let long = line("data.parquet", &now, &verified);
+        assert!(long.contains("184320 segments, 100 at once") && long.contains("by CRC-64/NVME"));
+        now.resumed_bytes = 700 * GIB;
+        for what in ["x", "60MiB", "data.parquet", "2026/11/21/data.parquet"] {
+            let line = line(what, &now, &verified);
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+            assert!(line.starts_with(&format!("{what}: 823.00 GiB in 100.00 s")), "{line}");
+            assert!(
+                line.contains(", 700.00 GiB were there") && line.contains("; verified"),
+                "{line}"
+            );
+        }
+        (now.segments, now.retries, now.throttles) = (1, 0, 0);
+        (now.bytes, now.resumed_bytes, now.elapsed) = (30 << 20, 30 << 20, Duration::from_secs(2));
+        let short = last_line("60MiB", &now, "", &verified);
+        assert_eq!(
+            short,
+            "60MiB: 60.00 MiB in 2.00 s, 30.00 MiB were there; verified by CRC-64/NVME"
+        );
     }
 }

@@ -7,9 +7,10 @@ use std::pin::pin;
 use std::sync::OnceLock;
 
 use futures_util::stream;
-use invoker::{Download, Error, ErrorKind, OrderedBytes, Progress, Report, Unfinished};
+use invoker::{Download, Error, ErrorKind, OrderedBytes, Progress, Report};
 
-use crate::args::{Get, Resume, ShowProgress, Transfer};
+use crate::args::{Get, Question, Resume, ShowProgress, Transfer, Words};
+use crate::aws::without_user;
 use crate::batches::{self, Batch, Then};
 use crate::continuing::{self, Note};
 use crate::cost::Tariff;
@@ -22,6 +23,7 @@ use crate::report::{Failure, say};
 use crate::signals;
 use crate::target::Target;
 use crate::time_limits::{MaxTime, timeouts};
+use crate::url::shown;
 
 /// Fetches one result, and reports on it if that is asked for. `told` says that others write to
 /// stderr meanwhile.
@@ -30,12 +32,10 @@ pub(crate) async fn get(arguments: Get, told: bool) -> Result<(), Failure> {
         return dry_run(arguments).await;
     }
     let Get { question, output, no_clobber, restart, bytes, transfer, connection, .. } = arguments;
+    without_user(&question.function)?;
     let output = place::of(output.as_deref(), question.object.as_deref())?;
     if no_clobber && output.is_file() && matches!(Destination::of(&output), Destination::File(_)) {
-        if !transfer.words.quiet {
-            say(&format!("{} is there already: nothing is fetched", output.display()));
-        }
-        return Ok(());
+        return there_already(&question, &output, &transfer.words);
     }
     let note = Note::of(&question);
     let progress = OnceLock::new();
@@ -52,12 +52,29 @@ pub(crate) async fn get(arguments: Get, told: bool) -> Result<(), Failure> {
         if let Some(checksum) = bytes.checksum {
             download = download.expect(checksum);
         }
-        let what = question.object.as_deref().unwrap_or(&question.function);
+        let what = note.what();
         let command = continuing::command(&output, bytes.checksum.as_ref(), &transfer, &connection);
-        let task = Task { download, output: &output, what, transfer: &transfer, command, told };
+        let task =
+            Task { download, output: &output, what: &what, transfer: &transfer, command, told };
         fetch(task, target, max_time, &progress).await
     };
     reported(&note, &output, &transfer, &progress, work).await
+}
+
+/// Says that nothing is done, wherever the end was to be told.
+fn there_already(question: &Question, output: &Path, words: &Words) -> Result<(), Failure> {
+    let why = format!("{} is there already: nothing is fetched", output.display());
+    let mut document = record::skipped(&question.function, question.object.as_deref(), &why);
+    if let Some(path) = &words.report {
+        ReportFile::create(path, output)?.write(&document)?;
+    }
+    if words.json || words.progress == ShowProgress::Json {
+        document["event"] = "result".into();
+        say(&document.to_string());
+    } else if !words.quiet {
+        say(&why);
+    }
+    Ok(())
 }
 
 /// Asks the service whether it would let the function be called.
@@ -75,7 +92,7 @@ async fn dry_run(arguments: Get) -> Result<(), Failure> {
         let qualifier = question.qualifier.as_deref().map(|name| format!(" ({name})"));
         say(&format!(
             "{}{} is there, and these credentials may call it; nothing was run",
-            question.function,
+            shown(&question.function),
             qualifier.unwrap_or_default()
         ));
     }
@@ -85,7 +102,7 @@ async fn dry_run(arguments: Get) -> Result<(), Failure> {
 /// Continues a download that was begun. `told` is as for [`get`].
 pub(crate) async fn resume(arguments: Resume, told: bool) -> Result<(), Failure> {
     let Resume { file, checksum, transfer, connection } = arguments;
-    let unfinished = Unfinished::open(&file).await?;
+    let unfinished = continuing::begun(&file).await?;
     let note = Note::read(&unfinished, &file)?;
     let progress = OnceLock::new();
     let work = async {
@@ -97,9 +114,10 @@ pub(crate) async fn resume(arguments: Resume, told: bool) -> Result<(), Failure>
         if let Some(checksum) = checksum {
             download = download.expect(checksum);
         }
-        let what = note.object.as_deref().unwrap_or(&note.function);
+        let what = note.what();
         let command = continuing::command(&file, checksum.as_ref(), &transfer, &connection);
-        let task = Task { download, output: &file, what, transfer: &transfer, command, told };
+        let task =
+            Task { download, output: &file, what: &what, transfer: &transfer, command, told };
         fetch(task, target, max_time, &progress).await
     };
     reported(&note, &file, &transfer, &progress, work).await

@@ -42,8 +42,8 @@ async fn ca_bundle(connection: &Connection) -> Option<(&'static str, PathBuf)> {
     if let Some(file) = &connection.access.ca_bundle {
         return Some(("--ca-bundle", file.clone()));
     }
-    if let Some(file) = variable(&[CA_BUNDLE]) {
-        return Some((CA_BUNDLE, file.into()));
+    if let Some((name, file)) = variable(&[CA_BUNDLE]) {
+        return Some((name, file.into()));
     }
     let chosen = connection.profile.clone().map(Into::into);
     // What is wrong with the files is said by those who look for credentials in them.
@@ -54,24 +54,42 @@ async fn ca_bundle(connection: &Connection) -> Option<(&'static str, PathBuf)> {
 
 /// The proxies of the usual variables.
 fn proxies() -> Result<Proxies, Failure> {
-    let mut proxies = Proxies::none();
-    let unusable = |name: &str, error: invoker::Error| {
-        Failure::Configuration(format!("{name}: {}", in_one_line(&error)))
-    };
-    const HTTPS: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    if let Some(proxy) = variable(&HTTPS) {
-        proxies = proxies.https(&proxy).map_err(|error| unusable("HTTPS_PROXY", error))?;
-    }
+    let https = variable(&["HTTPS_PROXY", "https_proxy"]);
+    let proxies = asked(Proxies::none(), https, Proxies::https)?;
     // For a program behind a web server, HTTP_PROXY is a header that a visitor sent.
-    let visited = std::env::var_os("REQUEST_METHOD").is_some();
-    const HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-    if let Some(proxy) = variable(&HTTP).filter(|_| !visited) {
-        proxies = proxies.http(&proxy).map_err(|error| unusable("HTTP_PROXY", error))?;
-    }
-    Ok(proxies.except(&variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()))
+    let proxies = match std::env::var_os("REQUEST_METHOD") {
+        Some(_) => proxies,
+        None => asked(proxies, variable(&["HTTP_PROXY", "http_proxy"]), Proxies::http)?,
+    };
+    let except = variable(&["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts);
+    Ok(proxies.except(&except.unwrap_or_default()))
 }
 
-/// The first of these that has a value.
-fn variable(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+/// With the proxy that `own` names, or else the one for all protocols.
+fn asked(
+    proxies: Proxies,
+    own: Option<(&'static str, String)>,
+    set: impl Fn(Proxies, &str) -> Result<Proxies, invoker::Error>,
+) -> Result<Proxies, Failure> {
+    if let Some((name, proxy)) = own {
+        return set(proxies, &proxy)
+            .map_err(|error| Failure::Configuration(format!("{name}: {}", in_one_line(&error))));
+    }
+    let Some((name, proxy)) = variable(&["ALL_PROXY", "all_proxy"]) else { return Ok(proxies) };
+    match set(proxies.clone(), &proxy) {
+        Ok(proxies) => Ok(proxies),
+        // It may be meant for other programs, which know SOCKS.
+        Err(error) => {
+            tracing::debug!("{name} is ignored: {}", in_one_line(&error));
+            Ok(proxies)
+        }
+    }
+}
+
+/// The first of these that has a value, and that.
+fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|&name| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some((name, value))
+    })
 }

@@ -15,6 +15,7 @@ use crate::question::payload;
 use crate::report::Failure;
 use crate::target::{LOCAL, Target};
 use crate::time_limits::{MaxTime, timeouts};
+use crate::url::shown;
 
 /// Tells what there is.
 pub(crate) async fn inspect(arguments: Inspect) -> Result<(), Failure> {
@@ -86,8 +87,8 @@ impl Plans {
 
 fn words(question: &Question, description: &Description, plans: &Plans, tariff: &Tariff) -> String {
     let function = match &description.executed_version {
-        Some(version) => format!("{} (version {version} answered)", question.function),
-        None => question.function.clone(),
+        Some(version) => format!("{} (version {version} answered)", shown(&question.function)),
+        None => shown(&question.function),
     };
     let unknown = || "not told".to_owned();
     let mut lines = vec![
@@ -159,7 +160,7 @@ fn document(
         })
         .collect();
     json!({
-        "function": question.function,
+        "function": shown(&question.function),
         "object": question.object,
         "executed_version": description.executed_version,
         "size_bytes": description.size,

@@ -33,6 +33,7 @@ mod record;
 mod report;
 mod shell_word;
 mod signals;
+mod url;
 mod verbose;
 
 use std::num::NonZero;
@@ -68,8 +69,10 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
-    let filter = std::env::var("RUST_LOG").ok();
-    verbose::start(verbose, filter.as_deref());
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    if let Err(failure) = verbose::start(verbose, filter.as_deref()) {
+        return report::failed(&failure);
+    }
     let told = verbose > 0 || filter.is_some();
     let runtime = match runtime() {
         Ok(runtime) => runtime,

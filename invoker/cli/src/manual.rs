@@ -9,9 +9,15 @@ use crate::args::{self, Completions};
 use crate::report::{EXIT_CODES, Failure};
 
 /// What the environment says, and to whom.
-const ENVIRONMENT: [(&str, &str); 5] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, ...", "as every AWS tool reads them"),
     ("AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL", "another endpoint than that of the region"),
+    (
+        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY",
+        "proxies, in capital or small letters; the last counts least",
+    ),
+    ("NO_PROXY", "hosts that no proxy is asked for, between commas"),
+    ("AWS_CA_BUNDLE", "a file of certificates (PEM) to trust in place of the system's"),
     ("RUST_LOG", "what to log on stderr, such as invoker=debug; counts for more than -v"),
     ("NO_COLOR", "if it is set and not empty, help has no colours; nothing else has any"),
     ("STREAM_FN_SOURCE", "what the function behind local: serves; set by this program itself"),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cost::{Tariff, Usage};
 use crate::report::Failure;
 use crate::target::LOCAL;
+use crate::url::shown;
 
 /// A file for the JSON report, opened before anything is called: a report that cannot be written
 /// must not be found out when the work is done, and one of an earlier run must not stay.
@@ -100,7 +101,7 @@ pub(crate) fn document(
     };
     let seconds = counted.elapsed.as_secs_f64();
     json!({
-        "function": function,
+        "function": shown(function),
         "object": object,
         "etag": description.and_then(|description| description.etag.as_deref()),
         "executed_version": description.and_then(|description| description.executed_version.as_deref()),
@@ -125,6 +126,19 @@ pub(crate) fn document(
         "integrity": integrity,
         "cost": tariff.json(&Usage::from(&counted), function.starts_with(LOCAL)),
         "error": error,
+    })
+}
+
+/// The report of a download that was not begun, and why.
+pub(crate) fn skipped(function: &str, object: Option<&str>, why: &str) -> Value {
+    json!({
+        "function": shown(function),
+        "object": object,
+        "bytes": 0,
+        "resumed_bytes": 0,
+        "crc64nvme": null,
+        "skipped": why,
+        "error": null,
     })
 }
 

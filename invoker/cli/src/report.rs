@@ -38,6 +38,8 @@ pub(crate) enum Failure {
     File { what: String, error: std::io::Error },
     /// A call or a download.
     Invoker(Error),
+    /// No download of that name was begun.
+    NothingLeft(Error),
     /// The reader of stdout has gone.
     BrokenPipe,
     /// It took longer than it may in all.
@@ -81,7 +83,7 @@ impl Failure {
             Self::Broken(_) => return 10,
             Self::Told(failure) => return failure.exit_code(),
             Self::Resumable { failure, .. } => return failure.exit_code(),
-            Self::Invoker(error) => error.kind(),
+            Self::Invoker(error) | Self::NothingLeft(error) => error.kind(),
         };
         match kind {
             ErrorKind::InvalidInput => USAGE,
@@ -114,7 +116,7 @@ impl Failure {
             Self::Corrupt(_) => "Corrupt",
             Self::Broken(_) => "Broken",
             Self::Told(failure) | Self::Resumable { failure, .. } => failure.kind_name(),
-            Self::Invoker(error) => error.kind().name(),
+            Self::Invoker(error) | Self::NothingLeft(error) => error.kind().name(),
         }
     }
 
@@ -133,7 +135,7 @@ impl Failure {
             }
             Self::Signal { code } => format!("interrupted by signal {}", code - 128),
             Self::Told(failure) | Self::Resumable { failure, .. } => failure.message(),
-            Self::Invoker(error) => {
+            Self::Invoker(error) | Self::NothingLeft(error) => {
                 let message = in_one_line(error);
                 match error.request_id() {
                     Some(id) => format!("{message} (request {id})"),
@@ -149,6 +151,7 @@ impl Failure {
             Self::Invoker(error) => error,
             Self::Told(failure) | Self::Resumable { failure, .. } => return failure.hint(),
             Self::MaxTime { .. } => return Some("--max-time allows more"),
+            Self::NothingLeft(_) => return Some("is that the name that the file was to have?"),
             _ => return None,
         };
         Some(match error.kind() {

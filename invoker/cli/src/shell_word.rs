@@ -26,7 +26,6 @@ fn for_posix(word: &OsStr) -> String {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
-        _ if text.starts_with('-') => for_posix(format!("./{text}").as_ref()),
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     }
@@ -37,7 +36,6 @@ fn for_posix(word: &OsStr) -> String {
 fn for_windows(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || r"-_./\:+=".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
-        _ if word.starts_with('-') => for_windows(&format!("./{word}")),
         true => word.to_owned(),
         false if word.contains(['"', '$', '`', '%', '!']) => {
             format!("'{}'", word.replace('\'', "''"))
@@ -57,7 +55,6 @@ mod tests {
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
             ("my file", "'my file'"),
             ("it's", r"'it'\''s'"),
-            ("-o", "./-o"),
             ("$x", "'$x'"),
         ];
         for (word, expected) in table {
@@ -81,7 +78,6 @@ mod tests {
             ("50% it's", "'50% it''s'"),
             ("$x", "'$x'"),
             ("a,b", r#""a,b""#),
-            ("-o", "./-o"),
             ("", r#""""#),
         ];
         for (word, expected) in table {

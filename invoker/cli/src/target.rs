@@ -14,6 +14,7 @@ use crate::aws::{self, LOOPBACK_REGION, placeholder};
 use crate::http_client;
 use crate::question::invocation;
 use crate::report::Failure;
+use crate::url;
 
 /// What a name begins with that means a function here.
 pub(crate) const LOCAL: &str = "local:";
@@ -46,9 +47,10 @@ impl Target {
             return Self::start_local(folder, connection).await;
         }
         let http_client = http_client::http_client(connection).await?;
-        let invoker = match aws::is_url(function) {
+        let function = url::plain(function);
+        let invoker = match url::is_url(&function) {
             true => {
-                let urls = aws::function_urls(function, connection, http_client, quiet).await?;
+                let urls = aws::function_urls(&function, connection, http_client, quiet).await?;
                 Invoker::of_function_urls(urls)
             }
             false => {
@@ -65,7 +67,7 @@ impl Target {
                 Invoker::from_conf(lambda.build())
             }
         };
-        Ok(Self { invoker, function: function.to_owned(), local: None })
+        Ok(Self { invoker, function, local: None })
     }
 
     /// What calls it.
@@ -100,9 +102,21 @@ impl Target {
     }
 
     async fn start_local(folder: &str, connection: &Connection) -> Result<Self, Failure> {
-        if connection.endpoint_url.is_some() {
-            let message = "local: brings its own endpoint: leave --endpoint-url out";
-            return Err(Failure::Usage(message.into()));
+        let Connection { endpoint_url, region, profile, access } = connection;
+        for (given, flag) in [
+            (endpoint_url.is_some(), "--endpoint-url"),
+            (region.is_some(), "--region"),
+            (profile.is_some(), "--profile"),
+            (access.role_arn.is_some(), "--role-arn"),
+            (access.ca_bundle.is_some(), "--ca-bundle"),
+            (access.fips, "--fips"),
+            (access.dual_stack, "--dual-stack"),
+            (access.no_sign, "--no-sign"),
+        ] {
+            if given {
+                let message = format!("local: brings its own endpoint: leave {flag} out");
+                return Err(Failure::Usage(message));
+            }
         }
         let source = match folder {
             "" => "pattern".to_owned(),

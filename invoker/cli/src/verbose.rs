@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::report::Failure;
+
 /// Each invocation: how it ended, and why it is repeated.
 const INVOCATIONS: &str = "invoker=debug";
 
@@ -18,16 +20,21 @@ const EVERYTHING: &str = "warn,invoker=trace,local_lambda=debug,aws_config=info,
 
 /// Tells it from now on. `filter` is what the environment says, in the form of `RUST_LOG`; it counts
 /// for more.
-pub(crate) fn start(verbose: u8, filter: Option<&str>) {
-    let asked = filter.filter(|filter| !filter.is_empty());
+pub(crate) fn start(verbose: u8, filter: Option<&str>) -> Result<(), Failure> {
+    let unusable = |error| {
+        let message = format!("RUST_LOG: {error}: it takes such as invoker=debug, or off");
+        Failure::Usage(message)
+    };
+    let filter = filter.map(EnvFilter::try_new).transpose().map_err(unusable)?;
     let events = tracing_subscriber::fmt().with_writer(std::io::stderr);
-    match (asked.and_then(|filter| EnvFilter::try_new(filter).ok()), verbose) {
+    match (filter, verbose) {
         (Some(filter), _) => events.with_env_filter(filter).init(),
         // The SDK logs what it returns as well; a failure is told once, unless someone wants more.
         (None, 0) => {}
         (None, 1) => events.with_env_filter(INVOCATIONS).event_format(Words).init(),
         (None, _) => events.with_env_filter(EVERYTHING).init(),
     }
+    Ok(())
 }
 
 /// `invoker: what happened name=value ...`, as all other words of this program.

@@ -9,6 +9,7 @@ use invoker::{Checksum, ErrorKind, Unfinished, file_checksums};
 use serde::Deserialize;
 
 use crate::args::Verify;
+use crate::continuing::none_left;
 use crate::report::Failure;
 
 /// Checks one file.
@@ -29,7 +30,7 @@ pub(crate) async fn verify(arguments: Verify) -> Result<(), Failure> {
         Err(error) if *error.kind() == ErrorKind::CannotResume && file.exists() => {
             verify_finished(&file, expected.as_ref()).await
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(none_left(&file, error)),
     }
 }
 

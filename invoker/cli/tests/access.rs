@@ -197,6 +197,23 @@ fn a_proxy_is_asked_for_the_endpoint_that_is_meant() {
 }
 
 #[test]
+fn the_proxy_for_all_protocols_may_be_one_that_only_others_can_ask() {
+    let (home, service) = (Home::new(), word());
+    let socks = [("ALL_PROXY", "socks5://user:secret@127.0.0.1:1")];
+    let ran = cat(&home, &service, "-v").envs(&CREDENTIALS).envs(&socks).run().succeeded();
+    assert!(ran.stderr.contains("ALL_PROXY is ignored: "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let proxy = Endpoint::start(|_| http(403, "text/plain", b""));
+    let ran =
+        home.invoker("cat f -q --retries 0").envs(&CREDENTIALS).env("all_proxy", &proxy.url).run();
+    ran.failed(1, &["the proxy"]);
+    assert!(proxy.heard()[0].head.starts_with("CONNECT "));
+    let own = cat(&home, &service, "").envs(&CREDENTIALS).env("https_proxy", socks[0].1).run();
+    let own = own.failed(253, &["https_proxy: ", "socks5"]);
+    assert!(!own.stderr.contains("secret"), "{}", own.stderr);
+}
+
+#[test]
 fn certificates_that_cannot_be_used_are_named() {
     let home = Home::new();
     home.write("empty.pem", "no certificate\n");

@@ -178,7 +178,11 @@ fn what_cannot_be_sent_is_not_blamed_on_credentials() {
 #[test]
 fn a_profile_that_is_not_there_is_named() {
     let home = Home::new();
-    home.run("cat f x --region eu-west-1 --profile nope").failed(253, &["nope"]);
+    let named = "no credentials in the profile nope";
+    home.run("cat f x --region eu-west-1 --profile nope").failed(253, &[named]);
+    let of_variable = |line| home.invoker(line).env("AWS_PROFILE", "nope").run();
+    of_variable("cat f x --region eu-west-1").failed(253, &[named]);
+    of_variable("cat f x").failed(253, &["no region", "the profile nope"]);
 }
 
 #[cfg(unix)]
@@ -311,4 +315,23 @@ fn a_report_that_cannot_be_written_hides_no_failure() {
     let ran = local.invoker(&home, "get", rest).arg(r#"{"fail": "early"}"#).run();
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("Function.NothingToday"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_was_never_begun_is_not_begun_again() {
+    let home = Home::new();
+    for line in ["resume mistyped", "verify mistyped"] {
+        let ran =
+            home.run(line).failed(8, &["no unfinished download of mistyped", "is that the name"]);
+        assert!(!ran.stderr.contains("--restart"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_that_is_none_is_said() {
+    let home = Home::new();
+    let ran = home.invoker("get local: 5 -o out").env("RUST_LOG", "invoker=loud").run();
+    ran.failed(2, &["RUST_LOG: ", "invoker=debug"]);
+    let unset = home.invoker("get local: 5 -q -o out").env("RUST_LOG", "").run().succeeded();
+    assert_eq!(unset.stderr, "");
 }

@@ -83,6 +83,13 @@ fn what_is_wrong_with_an_url_is_said() {
     let home = Home::new();
     let table = [
         ("cat https:// -q", 2, "is no URL"),
+        ("cat http://127.0.0.1:1 -q --fips", 2, "--fips"),
+        ("cat http://127.0.0.1:1 -q --dual-stack", 2, "--dual-stack"),
+        ("cat http://127.0.0.1:1 -q --no-sign --profile p", 2, "--profile"),
+        ("cat http://127.0.0.1:1 -q --no-sign --role-arn arn:aws:iam::1:role/r", 2, "--role-arn"),
+        ("cat HTTP://files.example.com -q", 2, "--no-sign"),
+        ("cat local: 5 -q --no-sign", 2, "--no-sign"),
+        ("cat local: 5 -q --ca-bundle roots.pem", 2, "--ca-bundle"),
         ("cat http://127.0.0.1:1 -q --endpoint-url http://127.0.0.1:2", 2, "--endpoint-url"),
         ("cat http://127.0.0.1:1 -q --qualifier live", 2, "qualifier"),
         ("cat f -q --no-sign", 2, "--no-sign"),
@@ -106,4 +113,65 @@ fn what_is_wrong_with_an_url_is_said() {
     });
     let ran = home.run(&format!("cat {} -q --no-sign", forbidding.url));
     ran.failed(254, &["AccessDeniedException", "lambda:InvokeFunctionUrl"]);
+}
+
+#[test]
+fn no_user_is_sent_and_nothing_is_written_of_one() {
+    let home = Home::new();
+    let service = Endpoint::start(|_| http(500, "text/plain", b""));
+    let url = service.url.replace("http://", "http://user:open-sesame@");
+    for line in [
+        format!("get {url} x -q --report r.json"),
+        format!("bench {url} x -q --json b.json --svg b.svg"),
+        format!("cat {url}?key=open-sesame -q --dry-run"),
+        format!("inspect {url} x"),
+        format!("check {url} x"),
+    ] {
+        let ran = home.run(&line).failed(2, &["user or password", &service.url]);
+        assert!(!ran.stderr.contains("sesame"), "{}", ran.stderr);
+    }
+    assert_eq!(home.names(), Vec::<String>::new());
+    assert!(service.heard().is_empty());
+}
+
+#[test]
+fn the_query_of_an_url_stays_out_of_words_and_reports() {
+    let home = Home::new();
+    let (_local, url) = files(&home, "");
+    let capitals = url.replace("http://", "HTTP://");
+    let named = format!("{capitals}/?key=open-sesame");
+    let ran = home.run(&format!("cat {named} -p {{}} --report r.json --json"));
+    assert!(!ran.stderr.contains("sesame"), "{}", ran.stderr);
+    let report = home.json("r.json");
+    assert!(report["function"].as_str().unwrap().starts_with(&url), "{report}");
+    assert!(!report.to_string().contains("sesame"), "{report}");
+    let told = home.run(&format!("inspect {capitals} 20MiB --json")).succeeded();
+    assert!(String::from_utf8(told.stdout).unwrap().contains(&url));
+}
+
+#[test]
+fn a_check_takes_a_body_that_is_cut_short_for_what_a_failure_is_there() {
+    let home = Home::new();
+    // An object of one byte, whatever is asked of it, and two whose heads promise 1,000.
+    let function = Endpoint::answering(|_, call| {
+        let (status, headers, body) = match call.head.split(' ').nth(1).unwrap() {
+            "/failing" => (200, "content-length: 1000\r\n", "x".repeat(10)),
+            "/whole" => (200, "content-length: 1000\r\n", "x".repeat(1_000)),
+            _ => (206, "content-length: 1\r\ncontent-range: bytes 0-0/1\r\n", "x".to_owned()),
+        };
+        let head = format!("HTTP/1.1 {status} Scripted\r\netag: \"v1\"\r\n{headers}");
+        format!("{head}connection: close\r\n\r\n{body}").into_bytes()
+    });
+    let verdict = |failing: &str| {
+        let line = format!("check {} object -q --no-sign --json --failing {failing}", function.url);
+        let ran = home.run(&line);
+        let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let case = told["cases"].as_array().unwrap().last().unwrap();
+        assert_eq!(case["case"], "a failure in mid-stream", "{told}");
+        format!("{}: {}", case["verdict"].as_str().unwrap(), case["why"].as_str().unwrap())
+    };
+    let cut = verdict("failing");
+    assert!(cut.starts_with("not tried: ") && cut.contains("call it by its name"), "{cut}");
+    let whole = verdict("whole");
+    assert!(whole.starts_with("broken: ") && whole.contains("clean end"), "{whole}");
 }

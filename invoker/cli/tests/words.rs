@@ -103,11 +103,11 @@ fn each_invocation_is_told_if_that_is_wanted() {
     assert!(ran.stderr.contains("is repeated"), "{}", ran.stderr);
 
     let more = home.run("get local: 1MiB -o more -vv").succeeded();
-    assert!(more.stderr.contains("its first byte came"), "{}", more.stderr);
+    assert!(more.stderr.contains("the answer has begun"), "{}", more.stderr);
     let none = home.invoker("get local: 1MiB -o none -v").env("RUST_LOG", "off").run().succeeded();
     assert_eq!(none.stderr.lines().count(), 1, "{}", none.stderr);
     let set = home.invoker("get local: 1MiB -o set").env("RUST_LOG", "invoker=debug").run();
-    assert!(set.succeeded().stderr.contains("invoker.invoke{"));
+    assert!(set.succeeded().stderr.contains("faas.invoke{"));
 }
 
 #[test]
@@ -222,6 +222,13 @@ fn a_result_keeps_its_name_in_a_folder_and_nothing_is_overwritten() {
     let ran = home.run("get local:source a/b.txt -o into --no-clobber").succeeded();
     assert!(ran.stderr.contains("into/b.txt is there already"), "{}", ran.stderr);
     assert_eq!(home.read("into/b.txt"), b"mine");
+    home.write("r.json", "of an earlier run");
+    let line = "get local:source a/b.txt -o into --no-clobber --report r.json --json";
+    let told: serde_json::Value = serde_json::from_str(&home.run(line).succeeded().stderr).unwrap();
+    for document in [told, home.json("r.json")] {
+        assert_eq!(document["object"], "a/b.txt");
+        assert!(document["skipped"].as_str().unwrap().contains("into/b.txt is there already"));
+    }
     home.run("get local:source a/b.txt -o other --no-clobber").succeeded();
     assert_eq!(home.read("other"), b"hello");
     // Stdout is no file, whatever there is of that name.

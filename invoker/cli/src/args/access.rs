@@ -24,7 +24,7 @@ pub(crate) struct Access {
     #[arg(long, hide_short_help = true)]
     pub(crate) dual_stack: bool,
     /// Sign nothing: for a Function URL that asks nobody who they are
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["profile", "role_arn"])]
     pub(crate) no_sign: bool,
 }
 

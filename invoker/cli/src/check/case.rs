@@ -6,6 +6,10 @@ use std::ops::Range;
 /// Where the service stops sending at full speed, and so where segments usually end, in bytes.
 const SEGMENT: u64 = invoker::DEFAULT_SEGMENT_SIZE;
 
+/// The largest object that is believed, in bytes: as large as a file can be. Ranges beyond the end of it
+/// are still numbers of 64 bits.
+pub(super) const SIZE_MAX: u64 = i64::MAX as u64;
+
 /// Bytes of a range that is to be small.
 const FEW: u64 = 1_000;
 
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn each_size_has_cases_that_can_be_met() {
         for size in
-            [0, 1, 2, 3, 999, 1_000, SEGMENT - 1, SEGMENT, SEGMENT + 2, 3 * SEGMENT, u64::MAX / 2]
+            [0, 1, 2, 3, 999, 1_000, SEGMENT - 1, SEGMENT, SEGMENT + 2, 3 * SEGMENT, SIZE_MAX]
         {
             let mut cases = of(size, "\"v\"");
             cases.extend(side_by_side(size, "\"v\"", 8));

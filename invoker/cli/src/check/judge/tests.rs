@@ -223,6 +223,8 @@ fn what_is_no_object_is_not_learned() {
         (Answer { status: Some(200), ..answer.clone() }, "came 200"),
         (with(answer.clone(), "content-range", Some("bytes 0-1/1000")), "0-0/SIZE"),
         (with(answer.clone(), "content-range", Some("bytes 0-0/*")), "0-0/SIZE"),
+        (with(answer.clone(), "content-range", Some("bytes 0-0/9223372036854775808")), "2^63"),
+        (with(answer.clone(), "content-range", Some("bytes 0-0/18446744073709551615")), "2^63"),
         (with(answer.clone(), "content-range", None), "came none"),
         (with(answer.clone(), "etag", Some("W/\"v1\"")), "a strong one, came W/"),
         (with(answer.clone(), "etag", None), "a strong one"),
@@ -247,7 +249,7 @@ fn a_failure_is_one_only_with_a_type_and_a_trailer() {
         message: "row 7".to_owned(),
         in_body,
     };
-    let judged = |status, end| failure(&Answer { status, end, ..Answer::default() });
+    let judged = |status, end| failure(&Answer { status, end, ..Answer::default() }, false);
     assert_eq!(judged(Some(200), failed("Function.Boom", false)), Verdict::Kept);
     assert_eq!(judged(None, failed("Runtime.ExitError", false)), Verdict::Kept);
     for (status, end, word) in [
@@ -270,4 +272,15 @@ fn no_control_character_comes_through() {
     let case = Case::new("a part", None, Expect::Part(1..9));
     let odd = with(right(&case), "content-range", Some("\u{1b}[2J"));
     assert!(!broken(&case, &odd).contains('\u{1b}'));
+}
+
+#[test]
+fn by_url_a_failure_is_a_body_cut_short_and_never_a_clean_end() {
+    let judged = |end| failure(&Answer { status: Some(200), end, ..Answer::default() }, true);
+    let kind = invoker::ErrorKind::Truncated.name();
+    let cut = judged(End::Broken { kind, message: "cut".into() });
+    assert!(matches!(&cut, Verdict::NotTried(why) if why.contains("by its name")), "{cut:?}");
+    for end in [End::Whole, End::Broken { kind: "Corrupt", message: "odd".into() }] {
+        assert!(matches!(judged(end.clone()), Verdict::Broken(_)), "{end:?}");
+    }
 }
