@@ -318,7 +318,7 @@ fn document(
     text.push_str("\n## Objects, without the service's limits\n\n");
     text.push_str(
         "From `local-lambda` and one function, whose process makes the bytes while it sends them. \
-         PayloadChunks are what it reads at once, at most 32 KiB.\n\n",
+         PayloadChunks are what it reads at once, at most 64 KiB.\n\n",
     );
     text.push_str(&tables(without));
     text.push_str("\n## 1 GiB to a file, and nginx\n\n");
