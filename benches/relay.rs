@@ -3,6 +3,7 @@
 //! from a bare server. Everybody is a process; the two take turns.
 
 use std::io::{BufRead, BufReader};
+use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -85,8 +86,17 @@ fn start(role: &str) -> (Child, String) {
     (child, line.trim().to_owned())
 }
 
-#[tokio::main]
-async fn service() {
+/// On as many threads as the command gives it: half of the cores, for others want the rest.
+fn service() {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.div_ceil(2))
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(serve());
+}
+
+async fn serve() {
     let this = std::env::current_exe().expect("this program");
     let local = LocalLambda::builder()
         .function(Function::new("f", this).arg("function"))
