@@ -391,7 +391,7 @@ fn machine() -> String {
          run: {}.",
         said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]).unwrap_or_else(unknown),
         kib * KIB as f64 / GIB as f64,
-        read("/proc/sys/kernel/osrelease").trim(),
+        read("/proc/sys/kernel/osrelease").trim().split('-').next().unwrap_or_default(),
         said("rustc", &["--version"]).unwrap_or_else(unknown),
         said("node", &["--version"]).unwrap_or_else(unknown),
         said("python3", &["--version"]).unwrap_or_else(unknown),
