@@ -110,12 +110,17 @@ mod tests {
     use super::*;
     use std::pin::pin;
 
-    /// A stream of these pieces that has `ready` of them at each time.
+    /// A stream of these pieces that has `ready` of them at each time, and then none for as often as it is
+    /// looked at.
     fn stream(pieces: Vec<usize>, ready: usize) -> impl Stream<Item = Result<Bytes, Error>> {
         let (mut left, mut at, mut pieces) = (ready, 0, pieces.into_iter());
+        let mut looked = 0;
         PollFn(move |cx: &mut Context<'_>| {
             if left == 0 {
-                left = ready;
+                looked += 1;
+                if looked > LOOKS {
+                    (left, looked) = (ready, 0);
+                }
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
