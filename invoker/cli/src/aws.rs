@@ -176,7 +176,15 @@ fn no_credentials(connection: &Connection, gap: Gap, loopback: bool) -> Result<(
     let message = match (sign_in, profile(connection)) {
         (Some(sign_in), chosen) => {
             let of_profile = chosen.map(|name| format!(" --profile {name}")).unwrap_or_default();
-            format!("no credentials{why}: sign in with `aws {sign_in}{of_profile}`")
+            match sign_in {
+                SignIn::Sso => {
+                    format!("no credentials{why}: sign in with `aws sso login{of_profile}`")
+                }
+                SignIn::Login => format!(
+                    "no credentials: what `aws login` left is not read here; put it into the environment \
+                     with `eval \"$(aws configure export-credentials{of_profile} --format env)\"`"
+                ),
+            }
         }
         // A profile that was typed is meant.
         (None, _) if loopback && connection.profile.is_none() => return Ok(()),
@@ -246,8 +254,15 @@ struct Gap {
     /// The innermost reason, in parentheses and in one line; nothing where the reason is only that no
     /// provider had any.
     why: String,
-    /// What the AWS CLI calls the sign-in that has to be made, if it is one.
-    sign_in: Option<&'static str>,
+    /// The sign-in that has to be made, if it is one.
+    sign_in: Option<SignIn>,
+}
+
+/// How somebody has signed in, or is to.
+enum SignIn {
+    Sso,
+    /// `aws login`, whose sessions the SDK reads only with a tenth more to compile.
+    Login,
 }
 
 impl Gap {
@@ -266,8 +281,8 @@ impl Gap {
         let chain = chain.replace('\\', "/");
         let has = |signs: [&str; 2]| signs.iter().any(|sign| chain.contains(sign));
         let sign_in = match () {
-            () if has(["SSO", "/sso/cache/"]) => Some("sso login"),
-            () if has(["Login token", "/login/cache/"]) => Some("login"),
+            () if has(["SSO", "/sso/cache/"]) => Some(SignIn::Sso),
+            () if has(["credentials-login", "/login/cache/"]) => Some(SignIn::Login),
             () => None,
         };
         let words = innermost.to_string();

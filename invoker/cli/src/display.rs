@@ -16,6 +16,9 @@ use crate::report::say;
 /// How often the bar is drawn.
 pub(crate) const REDRAW: Duration = Duration::from_millis(100);
 
+/// What is over before that needs no bar.
+const NO_BAR_BEFORE: Duration = Duration::from_millis(300);
+
 /// How often a line of text is written: a log should not fill with it, and a short transfer needs none.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -64,7 +67,7 @@ impl Display {
 
     pub(crate) fn show(&mut self, now: &Snapshot) {
         match &mut self.progress {
-            Shown::Bar(bar) => draw(bar, now),
+            Shown::Bar(bar) if now.elapsed >= NO_BAR_BEFORE => draw(bar, now),
             Shown::Lines { next } if now.elapsed >= *next => {
                 *next = now.elapsed + LINE_EVERY;
                 let bytes = BinaryBytes(now.bytes + now.resumed_bytes);

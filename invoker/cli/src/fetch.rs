@@ -5,11 +5,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use futures_util::stream;
 use invoker::{Download, Error, ErrorKind, OrderedBytes, Progress, Report};
-use tokio::time::{Instant, interval_at};
 
 use crate::args::{Get, Question, Resume, ShowProgress, Transfer, Words};
 use crate::aws::without_user;
@@ -198,9 +196,6 @@ async fn fetch(
     Ok(report)
 }
 
-/// How long a download is under way before anything is drawn of it.
-const BEFORE_THE_FIRST: Duration = Duration::from_millis(300);
-
 /// Runs `work` to its end, while the display follows its counters.
 async fn watched(
     work: impl Future<Output = Result<Report, Failure>>,
@@ -208,8 +203,7 @@ async fn watched(
     display: &mut Display,
 ) -> Result<Report, Failure> {
     let mut work = pin!(work);
-    // What is over before that needs no bar.
-    let mut redraw = interval_at(Instant::now() + BEFORE_THE_FIRST, REDRAW);
+    let mut redraw = tokio::time::interval(REDRAW);
     loop {
         tokio::select! {
             done = &mut work => return done,

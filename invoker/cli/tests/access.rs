@@ -138,7 +138,8 @@ fn an_expired_sign_in_is_named() {
 
     let session = "[profile me]\nregion = eu-west-1\nlogin_session = arn:aws:iam::1:user/me\n";
     home.write(".aws/config", session);
-    home.run("cat f -q --profile me").failed(253, &["`aws login --profile me`"]);
+    let ran = home.run("cat f -q --profile me");
+    ran.failed(253, &["`aws login`", "aws configure export-credentials --profile me"]);
 }
 
 #[test]
