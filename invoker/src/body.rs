@@ -2,12 +2,13 @@
 //! `AsyncRead` or an `http_body::Body`.
 
 mod decoding;
+pub(crate) mod passed_on;
 mod trailer_text;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
@@ -429,11 +430,8 @@ impl http_body::Body for ResponseStream {
         self.phase == Phase::Ended && self.last.is_empty()
     }
 
-    /// The promised length; none for an empty body until its end is proven, for nobody asks for the bytes
-    /// of a body that says it has none, and the failure would be missed.
     fn size_hint(&self) -> http_body::SizeHint {
-        let left = self.left().filter(|left| *left > 0 || self.is_end_stream());
-        left.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
+        passed_on::size_hint(self.left(), self.is_end_stream())
     }
 }
 
@@ -445,16 +443,9 @@ impl AsyncRead for ResponseStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        if self.unread.is_empty() {
-            match ready!(self.poll_next_bytes(cx)) {
-                Some(Ok(bytes)) => self.unread = bytes,
-                Some(Err(error)) => return Poll::Ready(Err(std::io::Error::other(error))),
-                None => return Poll::Ready(Ok(())),
-            }
-        }
-        let len = self.unread.len().min(buf.remaining());
-        buf.put_slice(&self.unread[..len]);
-        self.unread.advance(len);
-        Poll::Ready(Ok(()))
+        let mut unread = std::mem::take(&mut self.unread);
+        let read = passed_on::poll_read(&mut unread, buf, || self.poll_next_bytes(cx));
+        self.unread = unread;
+        read
     }
 }

@@ -261,7 +261,7 @@ struct Gap {
 /// How somebody has signed in, or is to.
 enum SignIn {
     Sso,
-    /// `aws login`, whose sessions the SDK reads only with a tenth more to compile.
+    /// `aws login`, whose sessions the SDK reads only with two dozen crates more.
     Login,
 }
 

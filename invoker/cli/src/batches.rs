@@ -1,5 +1,6 @@
 //! Bytes that arrive go in; batches come out: all that is there at once, so that whoever takes them
-//! to another thread wakes it once for many. Nothing that is there waits for what is not.
+//! to another thread wakes it once for many. What is there waits for no more than a few looks at the
+//! sockets.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -39,7 +40,8 @@ pub(crate) enum Then {
 ///
 /// # Cancel safety
 ///
-/// Safe: bytes are taken from the stream when they are returned.
+/// Not safe: dropped between two looks, it takes what it has gathered along. Whoever drops it gives the
+/// stream up as well.
 pub(crate) async fn next(mut stream: Pin<&mut impl Stream<Item = Result<Bytes, Error>>>) -> Batch {
     let mut gathered = Gathered::default();
     let mut looks = 0;

@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use aws_smithy_types::byte_stream::ByteStream;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::ordered_bytes::OrderedBytes;
-use crate::body::ResponseStream;
+use crate::body::{ResponseStream, passed_on};
 use crate::error::Error;
 
 type Bytewise = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -103,12 +103,9 @@ impl http_body::Body for OrderedBody {
         self.ended && self.last.is_empty()
     }
 
-    /// The promised length; none for an empty result until its end is proven, for nobody asks for the
-    /// bytes of a body that says it has none, and the failure would be missed.
     fn size_hint(&self) -> http_body::SizeHint {
         let left = self.left.map(|left| left + self.last.len() as u64);
-        let left = left.filter(|left| *left > 0 || self.is_end_stream());
-        left.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
+        passed_on::size_hint(left, self.is_end_stream())
     }
 }
 
@@ -120,17 +117,10 @@ impl AsyncRead for OrderedBody {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        if self.unread.is_empty() {
-            match ready!(self.poll_bytes(cx)) {
-                Some(Ok(bytes)) => self.unread = bytes,
-                Some(Err(error)) => return Poll::Ready(Err(std::io::Error::other(error))),
-                None => return Poll::Ready(Ok(())),
-            }
-        }
-        let len = self.unread.len().min(buf.remaining());
-        buf.put_slice(&self.unread[..len]);
-        self.unread.advance(len);
-        Poll::Ready(Ok(()))
+        let mut unread = std::mem::take(&mut self.unread);
+        let read = passed_on::poll_read(&mut unread, buf, || self.poll_bytes(cx));
+        self.unread = unread;
+        read
     }
 }
 
