@@ -1,0 +1,80 @@
+//! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
+
+use std::ops::Range;
+
+use http::Method;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::quantity;
+use super::timeouts::Timeouts;
+use super::upstream::{Lambda, Upstream};
+
+/// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
+const BODY_MAX: u64 = 6 * 1_000_000;
+
+/// Which requests go where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// `/objects/{name}`, and `{rest+}` for what is left of the path, as API Gateway writes it.
+    pub(crate) path: Spanned<String>,
+    /// None is any.
+    pub(crate) methods: Vec<Method>,
+    pub(crate) upstream: Upstream,
+    pub(crate) timeouts: Timeouts,
+    /// The largest body of a request, in bytes.
+    pub(crate) body_max: u64,
+}
+
+/// As TOML has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    path: Spanned<String>,
+    #[serde(default)]
+    methods: Vec<Spanned<String>>,
+    lambda: Option<Lambda>,
+    authorizer: Option<Spanned<String>>,
+    #[serde(default)]
+    timeouts: Timeouts,
+    #[serde(default, deserialize_with = "quantity::size")]
+    body_max: Option<u64>,
+}
+
+/// Where, and what.
+type Wrong = (Option<Range<usize>>, String);
+
+impl Table {
+    pub(super) fn into_route(self) -> Result<Route, Wrong> {
+        let path = self.path;
+        let Some(upstream) = self.lambda.map(Upstream::Lambda) else {
+            let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
+            return Err((Some(path.span()), reason.into()));
+        };
+        match self.authorizer {
+            Some(name) if name.get_ref() == "none" => {}
+            Some(name) => {
+                let reason = format!("there is no authorizer {:?}", name.get_ref());
+                return Err((Some(name.span()), reason));
+            }
+            None => {
+                let reason =
+                    "who may come here? name an authorizer, or write authorizer = \"none\"";
+                return Err((Some(path.span()), reason.into()));
+            }
+        }
+        let mut methods = Vec::with_capacity(self.methods.len());
+        for method in self.methods {
+            let text = method.get_ref();
+            match Method::from_bytes(text.as_bytes()) {
+                Ok(known) if *text == text.to_ascii_uppercase() => methods.push(known),
+                _ => {
+                    let reason = format!("{text:?} is no method: write GET, POST, ...");
+                    return Err((Some(method.span()), reason));
+                }
+            }
+        }
+        let body_max = self.body_max.unwrap_or(BODY_MAX);
+        Ok(Route { path, methods, upstream, timeouts: self.timeouts, body_max })
+    }
+}
