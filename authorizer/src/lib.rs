@@ -1,0 +1,34 @@
+//! Requests come in, as API Gateway or a gateway of yours tells of them; decisions go out, and policies.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+mod error;
+
+mod route;
+
+mod settings;
+
+mod request;
+
+mod decision;
+
+mod scope;
+
+mod api_key;
+
+mod key_set;
+
+mod key_source;
+
+mod token;
+
+mod engine;
+
+pub mod policy;
+
+pub use decision::{Decision, Denial, DenialReason, Grant, Unauthenticated};
+pub use engine::Engine;
+pub use error::{Error, ErrorKind};
+pub use request::RequestView;
+pub use route::{Route, RouteError};
+pub use settings::{ContextValue, HttpApiAnswer, JwtSettings, KeySettings, Settings};
