@@ -1,17 +1,25 @@
 //! The text of a configuration file comes in; routes and limits that can be served go out, or a complaint
 //! that says where and why not. Pure: no file but the given text is read, no name looked up.
 
+mod api_arn;
+mod authorizer;
 mod complaint;
+mod identity_source;
 mod quantity;
 mod route;
 mod timeouts;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
+use toml::Spanned;
 
+pub(crate) use api_arn::{ApiArn, NoArn};
+pub(crate) use authorizer::{AnswerKind, Asks, Authorizer, AuthorizerFunction, LambdaAuthorizer};
 pub use complaint::Complaint;
+pub(crate) use identity_source::{ContextName, IdentitySource};
 pub(crate) use route::Route;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use upstream::{EventFormat, Lambda, Upstream};
@@ -24,6 +32,8 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) aws: Aws,
+    /// By name.
+    pub(crate) authorizers: BTreeMap<String, Authorizer>,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -45,6 +55,8 @@ struct File {
     #[serde(default)]
     aws: Aws,
     #[serde(default)]
+    authorizers: BTreeMap<Spanned<String>, authorizer::Table>,
+    #[serde(default)]
     routes: Vec<route::Table>,
 }
 
@@ -62,14 +74,27 @@ impl Config {
         let at = |span, reason| Complaint::new(name, text, span, reason);
         let file: File =
             toml::from_str(text).map_err(|error| at(error.span(), error.message().to_owned()))?;
+        let mut authorizers = BTreeMap::new();
+        for (name, table) in file.authorizers {
+            let (span, name) = (name.span(), name.into_inner());
+            let authorizer = table.into_authorizer(&name, span);
+            authorizers.insert(name, authorizer.map_err(|(span, reason)| at(span, reason))?);
+        }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            routes.push(table.into_route().map_err(|(span, reason)| at(span, reason))?);
+            let route = table.into_route().map_err(|(span, reason)| at(span, reason))?;
+            if let Some(name) = &route.authorizer
+                && !authorizers.contains_key(name.get_ref())
+            {
+                let reason = format!("there is no authorizer {:?}", name.get_ref());
+                return Err(at(Some(name.span()), reason));
+            }
+            routes.push(route);
         }
         crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
             at(routes.get(route).map(|route| route.path.span()), reason)
         })?;
-        Ok(Self { listen: file.listen, aws: file.aws, routes })
+        Ok(Self { listen: file.listen, aws: file.aws, authorizers, routes })
     }
 
     /// Where the gateway listens.

@@ -5,7 +5,7 @@ mod http_api;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -26,25 +26,37 @@ pub(crate) struct Shown<'a> {
     pub(crate) peer: SocketAddr,
     pub(crate) request_id: &'a str,
     pub(crate) now: SystemTime,
+    /// What the authorizer says of the caller, in the shape of the event's format.
+    pub(crate) authorizer: Option<&'a Value>,
 }
 
 impl Shown<'_> {
     /// As JSON, in the format that the function expects.
     pub(crate) fn event(&self, format: EventFormat) -> Bytes {
-        let event = match format {
+        self.value(format).to_string().into()
+    }
+
+    /// The same, not yet as text.
+    pub(crate) fn value(&self, format: EventFormat) -> Value {
+        match format {
             EventFormat::HttpApi => http_api::event(self),
-        };
-        event.to_string().into()
+        }
+    }
+
+    /// When the request came, in milliseconds.
+    pub(crate) fn epoch_ms(&self) -> u64 {
+        let since = self.now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The name that the client called, with its port if it said one.
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         let of_uri = self.request.uri.authority().map(|authority| authority.as_str().to_owned());
         of_uri.or_else(|| text(self.request.headers.get(header::HOST))).unwrap_or_default()
     }
 
     /// Decoded, as API Gateway hands them over.
-    fn path_parameters(&self) -> Value {
+    pub(crate) fn path_parameters(&self) -> Value {
         let decoded = self.parameters.iter().map(|(name, value)| {
             (name.clone(), percent_decode_str(value).decode_utf8_lossy().into_owned().into())
         });
@@ -73,7 +85,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// The parameters of a query, decoded, with all values of each in their order.
-fn parameters(query: &str) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn parameters(query: &str) -> BTreeMap<String, Vec<String>> {
     let decoded = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
@@ -102,12 +114,12 @@ fn is_text(content_type: Option<&HeaderValue>) -> bool {
     }
 }
 
-fn text(value: Option<&HeaderValue>) -> Option<String> {
+pub(crate) fn text(value: Option<&HeaderValue>) -> Option<String> {
     value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The time as web servers log it: `21/Nov/2026:13:58:45 +0000`.
-fn log_time(now: SystemTime) -> String {
+pub(crate) fn log_time(now: SystemTime) -> String {
     // "Sat, 21 Nov 2026 13:58:45 GMT", the same words in another order.
     let date = httpdate::fmt_http_date(now);
     let words: Vec<&str> = date.split(' ').collect();

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::answer::{self, REQUEST_ID, Sent};
+use crate::authorization::{Authorizer, Authorizers, Caller, Refusal};
 use crate::config::{Config, Route};
 use crate::event::Shown;
 use crate::problem::Problem;
@@ -25,16 +26,25 @@ pub(crate) struct Front {
 
 struct Served {
     route: Route,
+    authorizer: Option<Arc<Authorizer>>,
     upstream: Upstream,
 }
 
 impl Front {
     pub(crate) async fn new(config: &Config) -> Result<Self, String> {
         let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
+        let authorizers = Authorizers::new(&config.authorizers, &config.aws).await?;
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
             let upstream = Upstream::of(route, &config.aws).await?;
-            served.push(Served { route: route.clone(), upstream });
+            let authorizer = match &route.authorizer {
+                Some(name) => {
+                    let named = authorizers.named(name.get_ref());
+                    Some(named.ok_or_else(|| format!("there is no authorizer {name:?}"))?)
+                }
+                None => None,
+            };
+            served.push(Served { route: route.clone(), authorizer, upstream });
         }
         Ok(Self { routes, served })
     }
@@ -64,16 +74,21 @@ impl Front {
     ) -> Result<Response<Sent>, Problem> {
         let (served, parameters) = self.find(request.method(), request.uri().path())?;
         let (head, body) = request.into_parts();
-        let body = read(body, served.route.body_max).await?;
-        let shown = Shown {
+        let mut shown = Shown {
             request: &head,
-            body: &body,
+            body: &[],
             path: served.route.path.get_ref(),
             parameters: &parameters,
             peer,
             request_id,
             now: SystemTime::now(),
+            authorizer: None,
         };
+        let caller = served.admit(&shown, Instant::now()).await?;
+        let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));
+        shown.authorizer = said.as_ref();
+        let body = read(body, served.route.body_max).await?;
+        shown.body = &body;
         let answer = served.upstream.ask(&shown).await?;
         Ok(answer::response(answer, head.method != Method::HEAD))
     }
@@ -93,6 +108,35 @@ impl Front {
                     Err(_) => problem,
                 })
             }
+        }
+    }
+}
+
+impl Served {
+    /// Who sends the request, if the route wants to know. Nothing of its body was read by then.
+    async fn admit(&self, shown: &Shown<'_>, now: Instant) -> Result<Option<Caller>, Problem> {
+        let Some(authorizer) = &self.authorizer else { return Ok(None) };
+        authorizer.authorize(shown, now).await.answer.map(Some).map_err(Problem::from)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthenticated(challenge) => {
+                let detail = "it is not known who you are: the credentials are missing or not good";
+                let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
+                match challenge {
+                    Some(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
+                    None => problem,
+                }
+            }
+            Refusal::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "you may not do this"),
+            Refusal::TooLong => Self::new(StatusCode::URI_TOO_LONG, "the path is too long"),
+            Refusal::Failed(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "it could not be found out whether you may do this",
+            ),
         }
     }
 }

@@ -13,6 +13,8 @@ mod front;
 
 mod event;
 
+mod authorization;
+
 mod upstream;
 
 mod answer;

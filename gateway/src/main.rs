@@ -26,6 +26,10 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::INFO.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let Command::Run { config } = Arguments::parse().command;
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,

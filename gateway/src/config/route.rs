@@ -21,6 +21,8 @@ pub(crate) struct Route {
     /// None is any.
     pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
+    /// Who says who may come here, by name. None is nobody: everybody may.
+    pub(crate) authorizer: Option<Spanned<String>>,
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
@@ -51,18 +53,15 @@ impl Table {
             let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
             return Err((Some(path.span()), reason.into()));
         };
-        match self.authorizer {
-            Some(name) if name.get_ref() == "none" => {}
-            Some(name) => {
-                let reason = format!("there is no authorizer {:?}", name.get_ref());
-                return Err((Some(name.span()), reason));
-            }
+        let authorizer = match self.authorizer {
+            Some(name) if name.get_ref() == "none" => None,
+            Some(name) => Some(name),
             None => {
                 let reason =
                     "who may come here? name an authorizer, or write authorizer = \"none\"";
                 return Err((Some(path.span()), reason.into()));
             }
-        }
+        };
         let mut methods = Vec::with_capacity(self.methods.len());
         for method in self.methods {
             let text = method.get_ref();
@@ -75,6 +74,6 @@ impl Table {
             }
         }
         let body_max = self.body_max.unwrap_or(BODY_MAX);
-        Ok(Route { path, methods, upstream, timeouts: self.timeouts, body_max })
+        Ok(Route { path, methods, upstream, authorizer, timeouts: self.timeouts, body_max })
     }
 }

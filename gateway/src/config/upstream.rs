@@ -8,6 +8,15 @@ pub(crate) enum Upstream {
     Lambda(Lambda),
 }
 
+impl Upstream {
+    /// How the function sees a request.
+    pub(crate) fn event(&self) -> EventFormat {
+        match self {
+            Self::Lambda(lambda) => lambda.event,
+        }
+    }
+}
+
 /// A function of the service, called by InvokeWithResponseStream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]

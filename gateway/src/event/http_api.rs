@@ -1,8 +1,6 @@
 //! The event of payload format 2.0 (API Gateway developer guide, "Create AWS Lambda proxy integrations for
 //! HTTP APIs"): repeated headers and parameters are joined by commas, cookies stand apart.
 
-use std::time::UNIX_EPOCH;
-
 use http::header;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +12,7 @@ const STAGE: &str = "$default";
 const ANONYMOUS: &str = "anonymous";
 
 pub(super) fn event(shown: &Shown<'_>) -> Value {
-    let Shown { request, peer, request_id, now, .. } = shown;
+    let Shown { request, peer, request_id, .. } = shown;
     let path = request.uri.path();
     let query = request.uri.query().unwrap_or_default();
     let host = shown.host();
@@ -41,11 +39,14 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
             "requestId": request_id,
             "routeKey": route,
             "stage": STAGE,
-            "time": log_time(*now),
-            "timeEpoch": now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            "time": log_time(shown.now),
+            "timeEpoch": shown.epoch_ms(),
         },
         "isBase64Encoded": false,
     });
+    if let Some(authorizer) = shown.authorizer {
+        event["requestContext"]["authorizer"] = authorizer.clone();
+    }
     let cookies = cookies(&request.headers);
     if !cookies.is_empty() {
         event["cookies"] = cookies.into();
