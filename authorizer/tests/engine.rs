@@ -192,3 +192,15 @@ fn debug_shows_no_secret() {
         assert!(!text.contains(secret), "{text}");
     }
 }
+
+/// What the README sends people to.
+#[test]
+fn the_example_is_good() {
+    let settings = Settings::from_toml(include_str!("../example.toml")).unwrap();
+    let engine = with(&settings, &jwks(&[&Signer::ed("d")]));
+    engine.policies_fit().unwrap();
+    let readme = include_str!("../README.md");
+    let snippet = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = Settings::from_toml(snippet).unwrap();
+    assert_eq!(settings.keys[0].name, "reporting");
+}
