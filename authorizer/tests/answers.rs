@@ -1,6 +1,6 @@
 //! Events of every kind of authorizer that API Gateway has come in, ours and the recorded ones of
 //! `aws_lambda_events`; the answers go out, as API Gateway would read them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 mod support;
 
