@@ -5,6 +5,7 @@
 
 use crate::decision::{Grant, Scope, Unauthenticated};
 use crate::error::Error;
+use crate::route::Route;
 use crate::scope::Scopes;
 use crate::settings::{ContextValue, KeySettings};
 use sha2::{Digest, Sha256};
@@ -61,6 +62,15 @@ impl Keys {
 
     pub(crate) fn are_none(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What each key may, and where the settings say so.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (String, impl Iterator<Item = &Route>)> {
+        let entries = self.0.iter().enumerate();
+        entries.map(|(index, entry)| {
+            let routes = entry.scopes.iter().flat_map(|scope| scope.routes.iter());
+            (format!("keys[{index}].scopes"), routes)
+        })
     }
 
     pub(crate) fn verify(&self, presented: &str) -> Result<Grant, Unauthenticated> {

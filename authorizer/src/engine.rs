@@ -6,6 +6,7 @@
 use crate::api_key::Keys;
 use crate::decision::{Decision, Denial, DenialReason, Grant, Unauthenticated};
 use crate::error::Error;
+use crate::policy;
 use crate::request::RequestView;
 use crate::scope::Scopes;
 use crate::settings::{ContextValue, Settings};
@@ -88,6 +89,17 @@ impl Engine {
             true => Decision::Allow(grant),
             false => Decision::Deny(Denial { grant, reason: DenialReason::Scope }),
         }
+    }
+
+    /// Whether what each API key may fits into a policy of API Gateway, for whoever answers with policies
+    /// ([`answer`](crate::answer())). Of tokens nobody knows beforehand which scopes they have: one whose
+    /// scopes do not fit is denied everything.
+    ///
+    /// # Errors
+    ///
+    /// With the name of the setting ([`ErrorKind::Setting`](crate::ErrorKind::Setting)).
+    pub fn policies_fit(&self) -> Result<(), Error> {
+        self.keys.routes().try_for_each(|(place, routes)| policy::fits(&place, routes))
     }
 
     fn identify(

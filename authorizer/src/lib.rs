@@ -22,13 +22,23 @@ mod key_source;
 
 mod token;
 
-mod engine;
-
 pub mod policy;
 
+mod engine;
+
+mod event;
+
+mod answer;
+
+#[cfg(feature = "function")]
+mod function;
+
+pub use answer::{NoAnswer, answer};
 pub use decision::{Decision, Denial, DenialReason, Grant, Unauthenticated};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "function")]
+pub use function::run;
 pub use request::RequestView;
 pub use route::{Route, RouteError};
 pub use settings::{ContextValue, HttpApiAnswer, JwtSettings, KeySettings, Settings};

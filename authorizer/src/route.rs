@@ -126,11 +126,11 @@ impl Pattern {
         if parts.contains('*') || (open && !literal.ends_with('/')) {
             return Err(RouteError::Wildcard);
         }
-        let strange = |character: &char| {
-            let known = character.is_ascii_alphanumeric() || *character == '/';
-            !known && !(character.is_ascii() && MARKS.contains(&(*character as u8)))
+        let plain = |character: char| {
+            let known = |byte| u8::is_ascii_alphanumeric(&byte) || MARKS.contains(&byte);
+            character == '/' || u8::try_from(character).is_ok_and(known)
         };
-        if let Some(strange) = parts.chars().find(strange) {
+        if let Some(strange) = parts.chars().find(|character| !plain(*character)) {
             return Err(RouteError::Character(strange));
         }
         // The last part may be empty: a slash at the end.

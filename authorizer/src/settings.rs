@@ -1,6 +1,9 @@
 //! TOML or JSON comes in, by serde; the settings of an engine go out, as they were written. Whether they make
 //! sense is for the parts that use them, which say so with the setting's name.
 
+#[cfg(feature = "function")]
+mod from_toml;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -3,7 +3,6 @@
 
 mod answer;
 mod cache;
-mod client;
 mod engine;
 mod identity;
 mod lambda;
@@ -17,8 +16,9 @@ use std::time::Instant;
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Aws, EventFormat};
+use crate::config::{self, EventFormat};
 use crate::event::Shown;
+use crate::upstream::Maker;
 
 /// All authorizers of a configuration, by name.
 pub(crate) struct Authorizers(BTreeMap<String, Arc<Authorizer>>);
@@ -96,14 +96,14 @@ impl Authorizers {
     /// An authorizer that cannot be made ready, by name, and why.
     pub(crate) async fn new(
         authorizers: &BTreeMap<String, config::Authorizer>,
-        aws: &Aws,
+        maker: &Maker<'_>,
     ) -> Result<Self, String> {
         let mut ready = BTreeMap::new();
         for (name, config) in authorizers {
             let kind = match config {
-                config::Authorizer::Lambda(lambda) => {
-                    lambda::Lambda::new(lambda, aws).await.map(|lambda| Kind::Lambda(lambda.into()))
-                }
+                config::Authorizer::Lambda(lambda) => lambda::Lambda::new(lambda, maker)
+                    .await
+                    .map(|lambda| Kind::Lambda(lambda.into())),
                 config::Authorizer::Engine { settings, challenge } => {
                     engine::InProcess::new(settings, challenge.clone())
                         .map(|engine| Kind::Engine(engine.into()))
@@ -164,6 +164,19 @@ impl Caller {
                     said.insert("principalId".into(), principal.as_str().into());
                 }
                 json!({ "lambda": said })
+            }
+            // Only texts.
+            _ => {
+                let text = |value: &Value| match value {
+                    Value::String(text) => text.as_str().into(),
+                    other => Value::String(other.to_string()),
+                };
+                let said = self.context.iter().map(|(name, value)| (name.clone(), text(value)));
+                let mut said: Map<String, Value> = said.collect();
+                if let Some(principal) = &self.principal {
+                    said.insert("principalId".into(), principal.as_str().into());
+                }
+                Value::Object(said)
             }
         }
     }

@@ -7,11 +7,13 @@ mod complaint;
 mod identity_source;
 mod quantity;
 mod route;
+mod segments;
 mod timeouts;
 mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -21,8 +23,11 @@ pub(crate) use authorizer::{AnswerKind, Asks, Authorizer, AuthorizerFunction, La
 pub use complaint::Complaint;
 pub(crate) use identity_source::{ContextName, IdentitySource};
 pub(crate) use route::Route;
+pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
-pub(crate) use upstream::{EventFormat, Lambda, Upstream};
+pub(crate) use upstream::{
+    EventFormat, Http, Lambda, Limits, Local, Prelude, Process, Sign, Upstream, names_in_braces,
+};
 
 /// Nobody but this machine, until the configuration says otherwise.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -34,6 +39,7 @@ pub struct Config {
     pub(crate) aws: Aws,
     /// By name.
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
+    pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -54,6 +60,7 @@ struct File {
     listen: SocketAddr,
     #[serde(default)]
     aws: Aws,
+    segments: Option<Spanned<Segments>>,
     #[serde(default)]
     authorizers: BTreeMap<Spanned<String>, authorizer::Table>,
     #[serde(default)]
@@ -65,7 +72,8 @@ fn listen_default() -> SocketAddr {
 }
 
 impl Config {
-    /// Reads a configuration; `name` is what complaints call the file.
+    /// Reads a configuration; `name` is what complaints call the file, and paths in it are meant from
+    /// that file's folder.
     ///
     /// # Errors
     ///
@@ -74,15 +82,23 @@ impl Config {
         let at = |span, reason| Complaint::new(name, text, span, reason);
         let file: File =
             toml::from_str(text).map_err(|error| at(error.span(), error.message().to_owned()))?;
+        let segments = match file.segments {
+            Some(segments) => {
+                segments.get_ref().check().map_err(|reason| at(Some(segments.span()), reason))?;
+                segments.into_inner()
+            }
+            None => Segments::default(),
+        };
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
         let mut authorizers = BTreeMap::new();
         for (name, table) in file.authorizers {
             let (span, name) = (name.span(), name.into_inner());
-            let authorizer = table.into_authorizer(&name, span);
+            let authorizer = table.into_authorizer(&name, span, folder);
             authorizers.insert(name, authorizer.map_err(|(span, reason)| at(span, reason))?);
         }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            let route = table.into_route().map_err(|(span, reason)| at(span, reason))?;
+            let route = table.into_route(folder).map_err(|(span, reason)| at(span, reason))?;
             if let Some(name) = &route.authorizer
                 && !authorizers.contains_key(name.get_ref())
             {
@@ -94,7 +110,7 @@ impl Config {
         crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
             at(routes.get(route).map(|route| route.path.span()), reason)
         })?;
-        Ok(Self { listen: file.listen, aws: file.aws, authorizers, routes })
+        Ok(Self { listen: file.listen, aws: file.aws, segments, authorizers, routes })
     }
 
     /// Where the gateway listens.

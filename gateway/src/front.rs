@@ -16,7 +16,7 @@ use crate::config::{Config, Route};
 use crate::event::Shown;
 use crate::problem::Problem;
 use crate::routes::{Found, Parameters, Routes};
-use crate::upstream::Upstream;
+use crate::upstream::{Lasting, Maker, Upstream};
 
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
@@ -31,12 +31,14 @@ struct Served {
 }
 
 impl Front {
-    pub(crate) async fn new(config: &Config) -> Result<Self, String> {
+    /// `lasting` is what upstreams share with those of other configurations.
+    pub(crate) async fn new(config: &Config, lasting: &Lasting) -> Result<Self, String> {
         let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
-        let authorizers = Authorizers::new(&config.authorizers, &config.aws).await?;
+        let maker = Maker::new(config, lasting);
+        let authorizers = Authorizers::new(&config.authorizers, &maker).await?;
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            let upstream = Upstream::of(route, &config.aws).await?;
+            let upstream = maker.upstream(route).await?;
             let authorizer = match &route.authorizer {
                 Some(name) => {
                     let named = authorizers.named(name.get_ref());
@@ -81,8 +83,8 @@ impl Front {
             parameters: &parameters,
             peer,
             request_id,
-            now: SystemTime::now(),
             authorizer: None,
+            now: SystemTime::now(),
         };
         let caller = served.admit(&shown, Instant::now()).await?;
         let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));

@@ -4,20 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::DisplayErrorContext;
-use aws_sdk_lambda::primitives::Blob;
-
 use super::answer::Verdict;
 use super::cache::Cache;
-use super::client;
 use super::identity::Identity;
 use super::{Decided, Failed, Refusal, Source, question};
-use crate::config::{AnswerKind, Asks, AuthorizerFunction, Aws, LambdaAuthorizer, NoArn};
+use crate::config::{AnswerKind, Asks, LambdaAuthorizer, NoArn};
 use crate::event::Shown;
-
-/// The longest word about why a function cannot be called, in bytes: codes of the service are shorter.
-const REASON_MAX: usize = 200;
+use crate::upstream::{Maker, Plain};
 
 /// One Lambda authorizer.
 pub(super) struct Lambda {
@@ -29,22 +22,19 @@ pub(super) struct Lambda {
 
 /// The function itself, for calls that outlive the request that began them.
 struct Function {
-    client: Client,
-    name: String,
-    qualifier: Option<String>,
+    plain: Plain,
     timeout: Duration,
     asks: Asks,
     answer: AnswerKind,
-    /// A command's own service ends with it.
-    #[cfg(feature = "local")]
-    _service: Option<local_lambda::LocalLambda>,
 }
 
 impl Lambda {
-    pub(super) async fn new(config: &LambdaAuthorizer, aws: &Aws) -> Result<Self, String> {
-        let function = Function::new(config, aws).await?;
+    pub(super) async fn new(config: &LambdaAuthorizer, maker: &Maker<'_>) -> Result<Self, String> {
+        let LambdaAuthorizer { timeout, asks, answer, .. } = *config;
+        let plain = maker.plain(&config.function).await?;
+        let function = Arc::new(Function { plain, timeout, asks, answer });
         let cache = (!config.ttl.is_zero()).then(|| Cache::new(config.ttl, config.cache_max));
-        Ok(Self { config: config.clone(), function: Arc::new(function), cache })
+        Ok(Self { config: config.clone(), function, cache })
     }
 
     pub(super) async fn authorize(&self, shown: &Shown<'_>, now: Instant) -> Decided {
@@ -88,73 +78,15 @@ impl Lambda {
 }
 
 impl Function {
-    async fn new(config: &LambdaAuthorizer, aws: &Aws) -> Result<Self, String> {
-        let LambdaAuthorizer { timeout, asks, answer, .. } = *config;
-        match &config.function {
-            AuthorizerFunction::Service { function, qualifier } => Ok(Self {
-                client: client::of_service(aws).await?,
-                name: function.clone(),
-                qualifier: qualifier.clone(),
-                timeout,
-                asks,
-                answer,
-                #[cfg(feature = "local")]
-                _service: None,
-            }),
-            #[cfg(feature = "local")]
-            AuthorizerFunction::Local { command, environment } => {
-                let mut function = local_lambda::Function::from_command_line(LOCAL_NAME, command)
-                    .map_err(|error| error.to_string())?;
-                for (name, value) in environment {
-                    function = function.env(name, value);
-                }
-                let service = local_lambda::LocalLambda::builder().function(function).start();
-                let service = service.await.map_err(|error| error.to_string())?;
-                Ok(Self {
-                    client: client::of_loopback(service.endpoint_url())?,
-                    name: LOCAL_NAME.into(),
-                    qualifier: None,
-                    timeout,
-                    asks,
-                    answer,
-                    _service: Some(service),
-                })
-            }
-            #[cfg(not(feature = "local"))]
-            AuthorizerFunction::Local { .. } => {
-                Err("this gateway was built without the feature `local`: it runs no commands"
-                    .into())
-            }
-        }
-    }
-
     /// Asks, buffered: an authorizer does not stream.
     async fn ask(self: Arc<Self>, event: Vec<u8>) -> Result<Verdict, Failed> {
-        let call = self
-            .client
-            .invoke()
-            .function_name(&self.name)
-            .set_qualifier(self.qualifier.clone())
-            .payload(Blob::new(event))
-            .send();
-        let output = match tokio::time::timeout(self.timeout, call).await {
-            Ok(Ok(output)) => output,
-            Ok(Err(error)) => {
-                // The service's words have the name of the function in them, and no payload.
-                let mut reason = DisplayErrorContext(&error).to_string();
-                reason.truncate(reason.floor_char_boundary(REASON_MAX));
-                return Err(Failed::Unreachable(reason));
-            }
+        let answered = match tokio::time::timeout(self.timeout, self.plain.call(event)).await {
+            Ok(answered) => answered.map_err(Failed::Unreachable)?,
             Err(_) => return Err(Failed::TimedOut),
         };
-        let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
-        match output.function_error() {
-            Some(_) => Verdict::of_error(payload),
-            None => Verdict::read(payload, self.answer, self.asks),
+        match answered.failed {
+            true => Verdict::of_error(&answered.payload),
+            false => Verdict::read(&answered.payload, self.answer, self.asks),
         }
     }
 }
-
-/// What a command is called at the service that it has to itself.
-#[cfg(feature = "local")]
-const LOCAL_NAME: &str = "authorizer";

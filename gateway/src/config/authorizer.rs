@@ -1,8 +1,8 @@
 //! One `[authorizers.NAME]` table comes in; an authorizer that can be asked goes out, or what is wrong with
 //! it and where.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
@@ -14,6 +14,7 @@ use toml::Spanned;
 use super::api_arn::ApiArn;
 use super::identity_source::IdentitySource;
 use super::quantity;
+use super::upstream::{LocalTable, Process};
 
 /// How long an answer is kept when nothing is said, and the longest time (API Gateway developer guide, "Use
 /// API Gateway Lambda authorizers": 300 seconds, at most one hour).
@@ -67,7 +68,7 @@ pub(crate) enum AuthorizerFunction {
     /// At the service.
     Service { function: String, qualifier: Option<String> },
     /// A command, under a service of its own.
-    Local { command: String, environment: BTreeMap<String, String> },
+    Local(Box<Process>),
 }
 
 /// What the function is sent.
@@ -101,7 +102,7 @@ pub(super) struct Table {
     challenge: Option<Spanned<String>>,
 
     lambda: Option<Service>,
-    local: Option<Local>,
+    local: Option<Spanned<LocalTable>>,
     #[serde(rename = "type")]
     asks: Option<Spanned<Type>>,
     payload: Option<Spanned<Payload>>,
@@ -152,14 +153,6 @@ struct Service {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Local {
-    command: String,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Key {
     name: String,
     sha256: String,
@@ -169,8 +162,13 @@ struct Key {
 type Wrong = (Option<Range<usize>>, String);
 
 impl Table {
-    /// `name` is the table's, at `at`.
-    pub(super) fn into_authorizer(self, name: &str, at: Range<usize>) -> Result<Authorizer, Wrong> {
+    /// `name` is the table's, at `at`; `folder` is that of the file.
+    pub(super) fn into_authorizer(
+        self,
+        name: &str,
+        at: Range<usize>,
+        folder: &Path,
+    ) -> Result<Authorizer, Wrong> {
         if name == "none" {
             let reason = "an authorizer called \"none\" would look like no authorizer: rename it";
             return Err((Some(at), reason.into()));
@@ -184,7 +182,7 @@ impl Table {
             None => None,
         };
         match kind {
-            Kind::Lambda => self.lambda(challenge),
+            Kind::Lambda => self.lambda(challenge, folder),
             Kind::Engine => {
                 let Some(settings) = self.settings else {
                     let reason = "an engine needs settings = { ... }: scopes, keys, jwt";
@@ -203,14 +201,17 @@ impl Table {
         }
     }
 
-    fn lambda(self, challenge: Option<HeaderValue>) -> Result<Authorizer, Wrong> {
+    fn lambda(self, challenge: Option<HeaderValue>, folder: &Path) -> Result<Authorizer, Wrong> {
         let at = self.kind.span();
         let function = match (self.lambda, self.local) {
             (Some(Service { function, qualifier }), None) => {
                 AuthorizerFunction::Service { function, qualifier }
             }
-            (None, Some(Local { command, environment })) => {
-                AuthorizerFunction::Local { command, environment }
+            (None, Some(local)) => {
+                let span = local.span();
+                let local = local.into_inner().read(folder);
+                let local = local.map_err(|reason| (Some(span), reason))?;
+                AuthorizerFunction::Local(Box::new(local.process))
             }
             _ => {
                 let reason = "say where it is: lambda = { function = \"NAME\" } or local = { command = \"...\" }";

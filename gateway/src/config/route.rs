@@ -1,6 +1,7 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
 use std::ops::Range;
+use std::path::Path;
 
 use http::Method;
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use toml::Spanned;
 
 use super::quantity;
 use super::timeouts::Timeouts;
-use super::upstream::{Lambda, Upstream};
+use super::upstream::{self, Lambda, Upstream};
 
 /// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
 const BODY_MAX: u64 = 6 * 1_000_000;
@@ -23,6 +24,8 @@ pub(crate) struct Route {
     pub(crate) upstream: Upstream,
     /// Who says who may come here, by name. None is nobody: everybody may.
     pub(crate) authorizer: Option<Spanned<String>>,
+    /// Whether objects are fetched by segments.
+    pub(crate) segments: bool,
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
@@ -35,7 +38,10 @@ pub(super) struct Table {
     path: Spanned<String>,
     #[serde(default)]
     methods: Vec<Spanned<String>>,
-    lambda: Option<Lambda>,
+    lambda: Option<Spanned<Lambda>>,
+    http: Option<Spanned<upstream::HttpTable>>,
+    local: Option<Spanned<upstream::LocalTable>>,
+    segments: Option<Spanned<bool>>,
     authorizer: Option<Spanned<String>>,
     #[serde(default)]
     timeouts: Timeouts,
@@ -47,12 +53,11 @@ pub(super) struct Table {
 type Wrong = (Option<Range<usize>>, String);
 
 impl Table {
-    pub(super) fn into_route(self) -> Result<Route, Wrong> {
+    /// `folder` is that of the file: paths in it are meant from there.
+    pub(super) fn into_route(self, folder: &Path) -> Result<Route, Wrong> {
         let path = self.path;
-        let Some(upstream) = self.lambda.map(Upstream::Lambda) else {
-            let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
-            return Err((Some(path.span()), reason.into()));
-        };
+        let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
+        let segments = upstream::segments(&upstream, self.segments)?;
         let authorizer = match self.authorizer {
             Some(name) if name.get_ref() == "none" => None,
             Some(name) => Some(name),
@@ -74,6 +79,7 @@ impl Table {
             }
         }
         let body_max = self.body_max.unwrap_or(BODY_MAX);
-        Ok(Route { path, methods, upstream, authorizer, timeouts: self.timeouts, body_max })
+        let timeouts = self.timeouts;
+        Ok(Route { path, methods, upstream, authorizer, segments, timeouts, body_max })
     }
 }

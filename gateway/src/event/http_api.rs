@@ -1,18 +1,15 @@
 //! The event of payload format 2.0 (API Gateway developer guide, "Create AWS Lambda proxy integrations for
 //! HTTP APIs"): repeated headers and parameters are joined by commas, cookies stand apart.
 
+use std::time::UNIX_EPOCH;
+
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::{Shown, body, cookies, log_time, parameters, text};
-
-/// The only stage that there is.
-const STAGE: &str = "$default";
-/// What stands for the account: the gateway has none.
-const ANONYMOUS: &str = "anonymous";
+use super::{ANONYMOUS, STAGE, Shown, body, cookies, log_time, parameters, text};
 
 pub(super) fn event(shown: &Shown<'_>) -> Value {
-    let Shown { request, peer, request_id, .. } = shown;
+    let Shown { request, peer, request_id, now, .. } = shown;
     let path = request.uri.path();
     let query = request.uri.query().unwrap_or_default();
     let host = shown.host();
@@ -39,8 +36,8 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
             "requestId": request_id,
             "routeKey": route,
             "stage": STAGE,
-            "time": log_time(shown.now),
-            "timeEpoch": shown.epoch_ms(),
+            "time": log_time(*now),
+            "timeEpoch": now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
         },
         "isBase64Encoded": false,
     });
@@ -70,12 +67,7 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
 
 /// The headers under small names, repeated ones joined, cookies left out.
 fn headers(shown: &Shown<'_>) -> Map<String, Value> {
-    let received = &shown.request.headers;
-    let mut joined = Map::new();
-    for name in received.keys().filter(|name| **name != header::COOKIE) {
-        let values = received.get_all(name).iter();
-        let values: Vec<String> = values.filter_map(|value| text(Some(value))).collect();
-        joined.insert(name.as_str().into(), values.join(",").into());
-    }
-    joined
+    let all = shown.all_headers().into_iter();
+    let shown = all.filter(|(name, _)| *name != header::COOKIE.as_str());
+    shown.map(|(name, values)| (name, values.join(",").into())).collect()
 }
