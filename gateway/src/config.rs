@@ -6,6 +6,7 @@ mod authorizer;
 mod complaint;
 mod identity_source;
 mod quantity;
+mod rest;
 mod route;
 mod segments;
 mod timeouts;
@@ -22,6 +23,7 @@ pub(crate) use api_arn::{ApiArn, NoArn};
 pub(crate) use authorizer::{AnswerKind, Asks, Authorizer, AuthorizerFunction, LambdaAuthorizer};
 pub use complaint::Complaint;
 pub(crate) use identity_source::{ContextName, IdentitySource};
+pub(crate) use rest::{KeySource, Rest, Rules};
 pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
@@ -41,6 +43,8 @@ pub struct Config {
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
     pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
+    /// The REST API that this is the part of.
+    pub(crate) rest: Option<Rest>,
 }
 
 /// Where functions are called, and as whom: what is not said is looked for as every AWS SDK does.
@@ -110,7 +114,7 @@ impl Config {
         crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
             at(routes.get(route).map(|route| route.path.span()), reason)
         })?;
-        Ok(Self { listen: file.listen, aws: file.aws, segments, authorizers, routes })
+        Ok(Self { listen: file.listen, aws: file.aws, segments, authorizers, routes, rest: None })
     }
 
     /// Where the gateway listens.

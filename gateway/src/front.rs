@@ -12,9 +12,11 @@ use hyper::body::Incoming;
 
 use crate::answer::{self, REQUEST_ID, Sent};
 use crate::authorization::{Authorizer, Authorizers, Caller, Refusal};
-use crate::config::{Config, Route};
+use crate::config::{Config, Rest, Route, Rules};
 use crate::event::Shown;
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
+#[cfg(feature = "local")]
+use crate::rest::manner;
 use crate::routes::{Found, Parameters, Routes};
 use crate::upstream::{Lasting, Maker, Upstream};
 
@@ -22,11 +24,15 @@ use crate::upstream::{Lasting, Maker, Upstream};
 pub(crate) struct Front {
     routes: Routes,
     served: Vec<Served>,
+    /// The REST API that this is the part of.
+    rest: Option<Rest>,
 }
 
 struct Served {
     route: Route,
     authorizer: Option<Arc<Authorizer>>,
+    /// Of a method of a REST API.
+    rules: Option<Rules>,
     upstream: Upstream,
 }
 
@@ -37,7 +43,7 @@ impl Front {
         let maker = Maker::new(config, lasting);
         let authorizers = Authorizers::new(&config.authorizers, &maker).await?;
         let mut served = Vec::with_capacity(config.routes.len());
-        for route in &config.routes {
+        for (index, route) in config.routes.iter().enumerate() {
             let upstream = maker.upstream(route).await?;
             let authorizer = match &route.authorizer {
                 Some(name) => {
@@ -46,9 +52,10 @@ impl Front {
                 }
                 None => None,
             };
-            served.push(Served { route: route.clone(), authorizer, upstream });
+            let rules = config.rest.as_ref().and_then(|rest| rest.rules.get(index).copied());
+            served.push(Served { route: route.clone(), authorizer, rules, upstream });
         }
-        Ok(Self { routes, served })
+        Ok(Self { routes, served, rest: config.rest.clone() })
     }
 
     /// Answers one request.
@@ -60,10 +67,14 @@ impl Front {
         let request_id = uuid::Uuid::new_v4().to_string();
         let mut response = match self.passed(request, peer, &request_id).await {
             Ok(response) => response,
-            Err(problem) => problem.into_response(&request_id).map(|b| Sent::Own(Full::new(b))),
+            Err(problem) => self.refusal(problem, &request_id).map(|b| Sent::Own(Full::new(b))),
         };
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        #[cfg(feature = "local")]
+        if self.rest.is_some() {
+            manner::name(response.headers_mut(), &request_id);
         }
         response
     }
@@ -74,25 +85,55 @@ impl Front {
         peer: SocketAddr,
         request_id: &str,
     ) -> Result<Response<Sent>, Problem> {
-        let (served, parameters) = self.find(request.method(), request.uri().path())?;
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        #[cfg(feature = "local")]
+        if let Some(rest) = &self.rest {
+            head.uri = manner::without_stage(rest, &head.uri)?;
+        }
+        let (served, parameters) = self.find(&head.method, head.uri.path())?;
         let mut shown = Shown {
             request: &head,
             body: &[],
             path: served.route.path.get_ref(),
             parameters: &parameters,
             peer,
+            api: self.rest.as_ref().map(|rest| &rest.api),
             request_id,
             authorizer: None,
             now: SystemTime::now(),
         };
         let caller = served.admit(&shown, Instant::now()).await?;
+        #[cfg(feature = "local")]
+        if let (Some(rest), Some(rules)) = (&self.rest, served.rules) {
+            manner::admit(rest, rules, &head, caller.as_ref())?;
+        }
         let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));
         shown.authorizer = said.as_ref();
         let body = read(body, served.route.body_max).await?;
         shown.body = &body;
         let answer = served.upstream.ask(&shown).await?;
-        Ok(answer::response(answer, head.method != Method::HEAD))
+        let response = answer::response(answer, head.method != Method::HEAD);
+        Ok(self.in_manner(response))
+    }
+
+    /// As whatever this is the part of says it.
+    fn refusal(&self, problem: Problem, request_id: &str) -> Response<Bytes> {
+        #[cfg(feature = "local")]
+        if self.rest.is_some() {
+            return manner::refusal(&problem);
+        }
+        problem.into_response(request_id)
+    }
+
+    /// The answer of a function, as whatever this is the part of passes it on.
+    fn in_manner(&self, response: Response<Sent>) -> Response<Sent> {
+        #[cfg(feature = "local")]
+        if self.rest.is_some() {
+            let (mut head, body) = response.into_parts();
+            manner::remap(&mut head.headers);
+            return Response::from_parts(head, body);
+        }
+        response
     }
 
     fn find(&self, method: &Method, path: &str) -> Result<(&Served, Parameters), Problem> {
@@ -133,12 +174,16 @@ impl From<Refusal> for Problem {
                     None => problem,
                 }
             }
-            Refusal::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "you may not do this"),
+            Refusal::Denied { explicitly } => {
+                Self::new(StatusCode::FORBIDDEN, "you may not do this")
+                    .because(Cause::Denied { explicitly })
+            }
             Refusal::TooLong => Self::new(StatusCode::URI_TOO_LONG, "the path is too long"),
             Refusal::Failed(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "it could not be found out whether you may do this",
-            ),
+            )
+            .because(Cause::AuthorizerFailed),
         }
     }
 }

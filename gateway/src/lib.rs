@@ -22,5 +22,10 @@ mod upstream;
 mod answer;
 mod problem;
 
+#[cfg(feature = "local")]
+mod rest;
+
 pub use config::{Complaint, Config};
+#[cfg(feature = "local")]
+pub use rest::{Emulated, Emulation};
 pub use server::{Error, Gateway};

@@ -1,6 +1,9 @@
 //! The `stream-gateway` command: a configuration file goes in; a running gateway, or one line that says why
 //! not, comes out.
 
+#[cfg(feature = "local")]
+mod emulate;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +25,9 @@ enum Command {
         /// The file
         config: PathBuf,
     },
+    /// Take the part of the REST API in a template, with commands for its functions
+    #[cfg(feature = "local")]
+    Emulate(emulate::Emulate),
 }
 
 #[tokio::main]
@@ -30,8 +36,12 @@ async fn main() -> ExitCode {
         .with_default_directive(tracing_subscriber::filter::LevelFilter::INFO.into())
         .from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let Command::Run { config } = Arguments::parse().command;
-    match run(config).await {
+    let done = match Arguments::parse().command {
+        Command::Run { config } => run(config).await,
+        #[cfg(feature = "local")]
+        Command::Emulate(arguments) => emulate::emulate(arguments).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("stream-gateway: {message}");

@@ -17,11 +17,29 @@ pub(crate) struct Problem {
     /// The type of the function's own error.
     pub(crate) error_type: Option<String>,
     pub(crate) headers: Vec<(http::HeaderName, HeaderValue)>,
+    /// Where the status alone does not say it.
+    pub(crate) cause: Option<Cause>,
+}
+
+/// Why somebody may not, of those reasons that have one status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A policy says so, or none says that they may.
+    Denied {
+        explicitly: bool,
+    },
+    AuthorizerFailed,
+    NotSigned,
+    NoKey,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), error_type: None, headers: Vec::new() }
+        Self { status, detail: detail.into(), error_type: None, headers: Vec::new(), cause: None }
+    }
+
+    pub(crate) fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     pub(crate) fn with_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {

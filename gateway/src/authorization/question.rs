@@ -28,33 +28,22 @@ pub(super) fn event(
     event.to_string().into_bytes()
 }
 
-/// That of the function behind, without a body, of an API with this name.
+/// That of the function behind, without a body.
 fn request(shown: &Shown<'_>, api: &ApiArn, arn: &str) -> Value {
-    let mut event = shown.bodiless(QuestionFormat::Rest);
-    if let Some(event) = event.as_object_mut() {
-        event.remove("version"); // which only HTTP APIs send
-    }
+    let mut event = shown.bodiless(QuestionFormat::Rest, api);
     event["type"] = "REQUEST".into();
     event["methodArn"] = arn.into();
-    let context = &mut event["requestContext"];
-    of_api(context, api);
-    context["path"] = format!("/{}{}", api.stage, shown.request.uri.path()).into();
-    let key = shown.request.headers.get("x-api-key").and_then(|key| key.to_str().ok());
-    context["identity"]["apiKey"] = key.into();
     event
 }
 
 fn http_api(shown: &Shown<'_>, api: &ApiArn, identity: &Identity, arn: &str) -> Value {
-    let mut event = shown.bodiless(QuestionFormat::HttpApi);
+    let mut event = shown.bodiless(QuestionFormat::HttpApi, api);
     event["type"] = "REQUEST".into();
     event["routeArn"] = arn.into();
     event["identitySource"] = identity.values().into();
-    of_api(&mut event["requestContext"], api);
-    event
-}
-
-fn of_api(context: &mut Value, api: &ApiArn) {
+    let context = &mut event["requestContext"];
     context["accountId"] = api.account.as_str().into();
     context["apiId"] = api.api.as_str().into();
     context["stage"] = api.stage.as_str().into();
+    event
 }

@@ -1,7 +1,7 @@
 //! The ARN of an API with its stage comes in; with a method and a path it gives the ARN of one request, which
 //! is what policies are about.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -17,6 +17,12 @@ pub(crate) struct ApiArn {
     pub(crate) account: String,
     pub(crate) api: String,
     pub(crate) stage: String,
+}
+
+impl fmt::Display for ApiArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// Why a request has no ARN.
