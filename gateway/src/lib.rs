@@ -7,16 +7,22 @@ mod config;
 
 mod routes;
 
+mod admin;
 mod server;
+mod tls;
 
 mod front;
 
 mod event;
 
+mod aws;
 mod upstream;
 
 mod answer;
 mod problem;
 
-pub use config::{Complaint, Config};
-pub use server::{Error, Gateway};
+mod metrics;
+
+pub use config::{Complaint, Complaints, Config};
+pub use metrics::Metrics;
+pub use server::{Cut, Error, Gateway, Reloaded};

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::config::{self, Aws, Route};
+use crate::aws::Access;
+use crate::config::{self, Route, Wrong};
 use crate::event::Shown;
 
 /// What answers one route.
@@ -57,10 +58,11 @@ pub(crate) struct Failure {
 }
 
 impl Upstream {
-    pub(crate) async fn of(route: &Route, aws: &Aws) -> Result<Self, String> {
+    pub(crate) async fn of(route: &Route, access: &Access) -> Result<Self, Wrong> {
         match &route.upstream {
             config::Upstream::Lambda(lambda) => {
-                lambda::Lambda::new(lambda, route.timeouts, aws).await.map(Self::Lambda)
+                let loaded = access.loaded().await?;
+                Ok(Self::Lambda(lambda::Lambda::new(lambda, route.timeouts, loaded)))
             }
         }
     }

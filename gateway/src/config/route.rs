@@ -1,17 +1,13 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
-use std::ops::Range;
-
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::quantity;
+use super::limits::Limits;
 use super::timeouts::Timeouts;
 use super::upstream::{Lambda, Upstream};
-
-/// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
-const BODY_MAX: u64 = 6 * 1_000_000;
+use super::{Wrong, quantity};
 
 /// Which requests go where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +37,8 @@ pub(super) struct Table {
     body_max: Option<u64>,
 }
 
-/// Where, and what.
-type Wrong = (Option<Range<usize>>, String);
-
 impl Table {
-    pub(super) fn into_route(self) -> Result<Route, Wrong> {
+    pub(super) fn into_route(self, limits: &Limits, timeouts: Timeouts) -> Result<Route, Wrong> {
         let path = self.path;
         let Some(upstream) = self.lambda.map(Upstream::Lambda) else {
             let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
@@ -74,7 +67,7 @@ impl Table {
                 }
             }
         }
-        let body_max = self.body_max.unwrap_or(BODY_MAX);
-        Ok(Route { path, methods, upstream, timeouts: self.timeouts, body_max })
+        let body_max = self.body_max.unwrap_or(limits.body());
+        Ok(Route { path, methods, upstream, timeouts: self.timeouts.or(timeouts), body_max })
     }
 }

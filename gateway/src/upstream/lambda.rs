@@ -1,13 +1,13 @@
 //! A request goes to a function of the service by InvokeWithResponseStream; its head and body come back as
 //! they arrive.
 
-use aws_config::{BehaviorVersion, Region};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
-use invoker::{ErrorKind, Head, HttpClient, Invocation, Invoker, ResponseStream};
+use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
 use super::{Answer, Ending, Failure};
-use crate::config::{self, Aws, EventFormat, Timeouts};
+use crate::aws::Loaded;
+use crate::config::{self, EventFormat, Timeouts};
 use crate::event::Shown;
 
 /// The type of a body whose function names none, as Function URLs have it.
@@ -20,25 +20,8 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
-    pub(super) async fn new(
-        lambda: &config::Lambda,
-        timeouts: Timeouts,
-        aws: &Aws,
-    ) -> Result<Self, String> {
-        let http_client = HttpClient::builder().build().map_err(|error| error.to_string())?;
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client.clone());
-        if let Some(profile) = &aws.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &aws.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(url) = &aws.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        let loaded = loader.load().await;
-        let invoker = Invoker::from_conf(aws_sdk_lambda::Config::from(&loaded));
+    pub(super) fn new(lambda: &config::Lambda, timeouts: Timeouts, loaded: &Loaded) -> Self {
+        let invoker = Invoker::from_conf(loaded.lambda());
         let mut limits = invoker::Timeouts::default();
         if let Some(limit) = timeouts.connect {
             limits = limits.connect(limit);
@@ -56,7 +39,7 @@ impl Lambda {
         if let Some(qualifier) = &lambda.qualifier {
             invocation = invocation.qualifier(qualifier.clone());
         }
-        Ok(Self { invoker: invoker.timeouts(limits), invocation, format: lambda.event })
+        Self { invoker: invoker.timeouts(limits), invocation, format: lambda.event }
     }
 
     pub(super) async fn ask(&self, shown: &Shown<'_>) -> Result<Answer, Failure> {
