@@ -11,7 +11,8 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::answer::{self, REQUEST_ID, Sent};
-use crate::config::{Config, Route};
+use crate::aws::Access;
+use crate::config::{Complaints, Config, Route};
 use crate::event::Shown;
 use crate::problem::Problem;
 use crate::routes::{Found, Parameters, Routes};
@@ -30,14 +31,35 @@ struct Served {
 
 impl Front {
     /// `lasting` is what upstreams share with those of other configurations.
-    pub(crate) async fn new(config: &Config, lasting: &Lasting) -> Result<Self, String> {
-        let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
-        let maker = Maker::new(config, lasting);
+    ///
+    /// # Errors
+    ///
+    /// All routes that cannot be served, and why.
+    pub(crate) async fn new(
+        config: &Config,
+        access: &Access,
+        lasting: &Lasting,
+    ) -> Result<Self, Complaints> {
+        let maker = Maker::new(config, access, lasting);
+        let mut wrong = Vec::new();
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            let upstream = maker.upstream(route).await?;
-            served.push(Served { route: route.clone(), upstream });
+            match maker.upstream(route).await {
+                Ok(upstream) => served.push(Served { route: route.clone(), upstream }),
+                Err((span, reason)) => {
+                    wrong.push(config.complaint((span.or(Some(route.path.span())), reason)));
+                }
+            }
         }
+        if !wrong.is_empty() {
+            // Many routes may want for the same thing.
+            wrong.dedup_by(|one, other| one == other);
+            return Err(Complaints::new(wrong));
+        }
+        let routes = Routes::new(&config.routes).map_err(|wrong| {
+            let wrong = wrong.into_iter().map(|(_, reason)| config.complaint((None, reason)));
+            Complaints::new(wrong.collect())
+        })?;
         Ok(Self { routes, served })
     }
 

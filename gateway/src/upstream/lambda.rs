@@ -1,7 +1,6 @@
 //! A request goes to a function, of the service or of one on loopback, by InvokeWithResponseStream; its head and
 //! body come back as they arrive.
 
-use aws_config::SdkConfig;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
@@ -10,6 +9,7 @@ use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
+use crate::aws::Loaded;
 use crate::config::{self, EventFormat, Prelude, Timeouts};
 use crate::event::Shown;
 
@@ -31,7 +31,7 @@ impl Lambda {
     pub(super) fn new(
         lambda: &config::Lambda,
         timeouts: Timeouts,
-        loaded: &SdkConfig,
+        loaded: &Loaded,
         segments: Option<BySegments>,
     ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
@@ -44,7 +44,7 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
-        let invoker = invoker(aws_sdk_lambda::Config::from(loaded), timeouts, lambda.prelude);
+        let invoker = invoker(loaded.lambda(), timeouts, lambda.prelude);
         Self {
             invoker,
             invocation,
