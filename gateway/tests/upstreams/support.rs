@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// The path of an example of this crate.
-pub fn function(name: &str) -> String {
+pub(crate) fn function(name: &str) -> String {
     let mut path = PathBuf::from(env!("CARGO_BIN_EXE_stream-gateway"));
     path.pop();
     path.push("examples");
@@ -19,52 +19,52 @@ pub fn function(name: &str) -> String {
     path.display().to_string()
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Whether the connection said that this was all.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let of_name = self.headers.iter().filter(move |(other, _)| other == name);
         of_name.map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
     }
 }
 
-pub async fn start(routes: &str) -> Gateway {
+pub(crate) async fn start(routes: &str) -> Gateway {
     let text = format!("listen = \"127.0.0.1:0\"\n{routes}");
     let config = Config::parse(&text, "gateway.toml").unwrap_or_else(|wrong| panic!("{wrong}"));
     Gateway::start(config).await.unwrap()
 }
 
 /// One open route that takes all paths.
-pub async fn start_route(settings: &str) -> Gateway {
+pub(crate) async fn start_route(settings: &str) -> Gateway {
     let route = format!("[[routes]]\npath = \"/{{rest+}}\"\nauthorizer = \"none\"\n{settings}\n");
     start(&route).await
 }
 
 /// Sends `request` as it is, and reads the answer up to the end of the connection, which is asked for.
-pub async fn ask(gateway: &Gateway, request: &str) -> Answer {
+pub(crate) async fn ask(gateway: &Gateway, request: &str) -> Answer {
     ask_with(gateway, request, b"").await
 }
 
 /// `request` is its first line and headers, a line each.
-pub async fn ask_with(gateway: &Gateway, request: &str, body: &[u8]) -> Answer {
+pub(crate) async fn ask_with(gateway: &Gateway, request: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
     let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
     let mut head = format!("{line} HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n");
@@ -123,14 +123,14 @@ fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// An HTTP server that keeps what it was asked and answers each connection with the same bytes, then closes it.
-pub struct Scripted {
-    pub url: String,
-    pub asked: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
     door: JoinHandle<()>,
 }
 
 impl Scripted {
-    pub async fn start(answer: impl Into<Vec<u8>>) -> Self {
+    pub(crate) async fn start(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -152,12 +152,12 @@ impl Scripted {
     }
 
     /// What came last.
-    pub fn asked(&self) -> String {
+    pub(crate) fn asked(&self) -> String {
         self.asked.lock().unwrap().last().cloned().unwrap()
     }
 
     /// The values of a header of what came last.
-    pub fn header(&self, name: &str) -> Vec<String> {
+    pub(crate) fn header(&self, name: &str) -> Vec<String> {
         let asked = self.asked();
         let lines = asked.split("\r\n").filter_map(|line| line.split_once(": "));
         let of_name = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
