@@ -18,7 +18,8 @@ pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use upstream::{
-    EventFormat, Http, Lambda, Limits, Local, Prelude, Process, Sign, Upstream, names_in_braces,
+    EventFormat, Http, Lambda, Limits, Local, Mode, Prelude, Process, Sign, Upstream,
+    names_in_braces,
 };
 
 /// Nobody but this machine, until the configuration says otherwise.

@@ -10,10 +10,14 @@ use crate::support::{Answer, ask, ask_with, function, start};
 
 /// A route `/things/{id}/{rest+}` whose function answers with `answer`, a JSON text.
 async fn telling(answer: &str, more: &str) -> Gateway {
+    telling_so(answer, more, "").await
+}
+
+async fn telling_so(answer: &str, more: &str, environment: &str) -> Gateway {
     let command = function("gateway_telling");
     start(&format!(
         "[[routes]]\npath = \"/things/{{id}}/{{rest+}}\"\nauthorizer = \"none\"\n\
-         local = {{ command = '{command}', environment = {{ ANSWER = '''{answer}''' }}{more} }}\n"
+         local = {{ command = '{command}', environment = {{ ANSWER = '''{answer}'''{environment} }}{more} }}\n"
     ))
     .await
 }
@@ -119,7 +123,10 @@ async fn bodies_that_are_no_text_travel_as_base64() {
         ] {
             let request = format!("POST /things/1/2\ncontent-type: {content_type}");
             let event = ask_with(&gateway, &request, body).await.json();
-            assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(told), &json!(encoded)));
+            assert_eq!(
+                (&event["body"], &event["isBase64Encoded"]),
+                (&json!(told), &json!(encoded))
+            );
         }
     }
 }
@@ -186,7 +193,33 @@ async fn the_prelude_is_looked_for_as_the_route_says() {
         assert_eq!(answer.text() == "no head", status == 200, "{more}");
     }
     // What HTTP does not know.
-    for head in [json!({"statusCode": 99}), json!({"statusCode": 101}), json!({"headers": {"a b": "1"}})] {
+    for head in
+        [json!({"statusCode": 99}), json!({"statusCode": 101}), json!({"headers": {"a b": "1"}})]
+    {
         assert_eq!(with_head(&head, "").await.status, 502);
     }
+}
+
+/// Functions that do not stream answer with the JSON of a proxy integration.
+#[tokio::test]
+async fn buffered_answers_are_taken_apart() {
+    let buffered = async |answer: Value, more: &str| {
+        let answer = serde_json::to_string(&answer.to_string()).unwrap();
+        let gateway =
+            telling_so(&answer, &format!(", mode = 'buffered'{more}"), ", WAY = 'buffered'").await;
+        ask(&gateway, "GET /things/1/2").await
+    };
+    let said = json!({
+        "statusCode": 201, "body": "aMO2", "isBase64Encoded": true, "cookies": ["k=1", "l=2"],
+        "headers": {"content-type": "text/plain"}, "multiValueHeaders": {"x-many": ["a", "b"]},
+    });
+    let answer = buffered(said, "").await;
+    assert_eq!((answer.status, answer.text(), answer.whole), (201, "hö", true));
+    assert_eq!(answer.all("x-many").collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(answer.all("set-cookie").collect::<Vec<_>>(), ["k=1", "l=2"]);
+    assert_eq!(answer.header("content-length"), Some("3"));
+    let answer = buffered(json!({"any": 1}), "").await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"any": 1})));
+    let answer = buffered(json!({"any": 1}), ", event = '1.0'").await;
+    assert_eq!((answer.status, answer.whole), (502, true));
 }

@@ -1,6 +1,6 @@
 //! An HTTP server is a route's upstream: it is asked what the client asked, and its answer passes as it is, or fails.
 
-use crate::support::{Scripted, ask, ask_with, start, start_route};
+use crate::support::{Binary, Listens as _, Scripted, ask, ask_with, start, start_route};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -117,9 +117,11 @@ async fn no_wait_is_without_a_limit() {
     ];
     for (timeouts, answer, status, whole) in table {
         let server = Silent::start(answer).await;
-        let gateway =
-            start_route(&format!("http = {{ url = '{}' }}\ntimeouts = {{ {timeouts} }}", server.url))
-                .await;
+        let gateway = start_route(&format!(
+            "http = {{ url = '{}' }}\ntimeouts = {{ {timeouts} }}",
+            server.url
+        ))
+        .await;
         let told = ask(&gateway, "GET /x").await;
         assert_eq!((told.status, told.whole), (status, whole), "{timeouts}");
     }
@@ -164,7 +166,8 @@ impl Drop for Silent {
 async fn tls_is_verified() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let chain = vec![key.cert.der().clone()];
-    let private = rustls_pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+    let private =
+        rustls_pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -210,7 +213,7 @@ fn keys_and_signatures_are_of_the_environment() {
         let got = std::process::Command::new("curl")
             .args(["-sS", "-H", "x-api-key: mine", "-H", "authorization: mine"])
             .args(["-H", "content-type: text/plain", "-d", "abc"])
-            .arg(format!("http://{}{path}", gateway.address))
+            .arg(format!("http://{}{path}", gateway.addr()))
             .output()
             .expect("curl is needed");
         assert_eq!(got.stdout, b"hello", "{path}");
@@ -218,9 +221,10 @@ fn keys_and_signatures_are_of_the_environment() {
     said("/key/a");
     assert_eq!(server.header("x-api-key"), ["k-hush"], "it is the gateway's, never the client's");
     assert_eq!(server.header("authorization"), ["mine"]);
-    for (path, scope, key) in
-        [("/lambda/a?b+c=1", "eu-west-1/lambda", "mine"), ("/both/a", "us-west-2/execute-api", "k-hush")]
-    {
+    for (path, scope, key) in [
+        ("/lambda/a?b+c=1", "eu-west-1/lambda", "mine"),
+        ("/both/a", "us-west-2/execute-api", "k-hush"),
+    ] {
         said(path);
         let authorization = server.header("authorization");
         assert_eq!(authorization.len(), 1);
@@ -236,51 +240,6 @@ fn keys_and_signatures_are_of_the_environment() {
     // What is missing is said at the start.
     let refused = Binary::start(&file, &[]).err().unwrap();
     assert!(refused.contains("TEST_API_KEY") && refused.lines().count() == 1, "{refused}");
-}
-
-/// The command itself.
-struct Binary {
-    child: std::process::Child,
-    address: String,
-}
-
-impl Binary {
-    fn start(file: &std::path::Path, environment: &[(&str, &str)]) -> Result<Self, String> {
-        use std::io::{BufRead as _, Read as _};
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
-            .arg("run")
-            .arg(file)
-            .env_remove("TEST_API_KEY")
-            .envs(environment.iter().copied())
-            .env("AWS_ACCESS_KEY_ID", "AKIDOFATEST")
-            .env("AWS_SECRET_ACCESS_KEY", "hush")
-            .env("AWS_SESSION_TOKEN", "token")
-            .env("AWS_REGION", "us-west-2")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        match line.trim().rsplit_once("http://") {
-            Some((_, address)) => Ok(Self { child, address: address.to_owned() }),
-            None => {
-                let mut words = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-                child.wait().unwrap();
-                Err(words)
-            }
-        }
-    }
-}
-
-impl Drop for Binary {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// An answer of which the client takes only a little is not read on and on.
