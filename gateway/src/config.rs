@@ -30,7 +30,7 @@ pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use tls::Tls;
 pub(crate) use upstream::{
-    EventFormat, Http, Lambda, Local, Prelude, Process, ServiceLimits, Sign, Upstream,
+    EventFormat, Http, Lambda, Local, Mode, Prelude, Process, ServiceLimits, Sign, Upstream,
     names_in_braces,
 };
 
