@@ -16,7 +16,7 @@ use std::time::Instant;
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, EventFormat};
+use crate::config::{self, Complaint, Config, EventFormat};
 use crate::event::Shown;
 use crate::upstream::Maker;
 
@@ -91,28 +91,31 @@ pub(crate) struct Decided {
 }
 
 impl Authorizers {
-    /// # Errors
-    ///
-    /// An authorizer that cannot be made ready, by name, and why.
-    pub(crate) async fn new(
-        authorizers: &BTreeMap<String, config::Authorizer>,
-        maker: &Maker<'_>,
-    ) -> Result<Self, String> {
+    /// Those that are ready, and what keeps the others from it.
+    pub(crate) async fn new(config: &Config, maker: &Maker<'_>) -> (Self, Vec<Complaint>) {
         let mut ready = BTreeMap::new();
-        for (name, config) in authorizers {
-            let kind = match config {
+        let mut wrong = Vec::new();
+        for (name, (at, authorizer)) in &config.authorizers {
+            let kind = match authorizer {
                 config::Authorizer::Lambda(lambda) => lambda::Lambda::new(lambda, maker)
                     .await
                     .map(|lambda| Kind::Lambda(lambda.into())),
                 config::Authorizer::Engine { settings, challenge } => {
-                    engine::InProcess::new(settings, challenge.clone())
+                    engine::InProcess::new(settings, challenge.clone(), &config.environment)
                         .map(|engine| Kind::Engine(engine.into()))
+                        .map_err(|reason| (None, reason))
                 }
             };
-            let kind = kind.map_err(|reason| format!("authorizer {name:?}: {reason}"))?;
-            ready.insert(name.clone(), Arc::new(Authorizer { name: name.clone(), kind }));
+            match kind {
+                Ok(kind) => {
+                    ready.insert(name.clone(), Arc::new(Authorizer { name: name.clone(), kind }));
+                }
+                Err((span, reason)) => {
+                    wrong.push(config.complaint((span.or(Some(at.clone())), reason)));
+                }
+            }
         }
-        Ok(Self(ready))
+        (Self(ready), wrong)
     }
 
     /// The one of this name.

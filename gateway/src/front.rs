@@ -12,7 +12,8 @@ use hyper::body::Incoming;
 
 use crate::answer::{self, REQUEST_ID, Sent};
 use crate::authorization::{Authorizer, Authorizers, Caller, Refusal};
-use crate::config::{Config, Rest, Route, Rules};
+use crate::aws::Access;
+use crate::config::{Complaints, Config, Rest, Route, Rules};
 use crate::event::Shown;
 use crate::problem::{Cause, Problem};
 #[cfg(feature = "local")]
@@ -38,23 +39,46 @@ struct Served {
 
 impl Front {
     /// `lasting` is what upstreams share with those of other configurations.
-    pub(crate) async fn new(config: &Config, lasting: &Lasting) -> Result<Self, String> {
-        let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
-        let maker = Maker::new(config, lasting);
-        let authorizers = Authorizers::new(&config.authorizers, &maker).await?;
+    ///
+    /// # Errors
+    ///
+    /// All routes that cannot be served, and why.
+    pub(crate) async fn new(
+        config: &Config,
+        access: &Access,
+        lasting: &Lasting,
+    ) -> Result<Self, Complaints> {
+        let maker = Maker::new(config, access, lasting);
+        let mut wrong = Vec::new();
+        let (authorizers, mut unready) = Authorizers::new(config, &maker).await;
+        wrong.append(&mut unready);
         let mut served = Vec::with_capacity(config.routes.len());
         for (index, route) in config.routes.iter().enumerate() {
-            let upstream = maker.upstream(route).await?;
-            let authorizer = match &route.authorizer {
-                Some(name) => {
-                    let named = authorizers.named(name.get_ref());
-                    Some(named.ok_or_else(|| format!("there is no authorizer {name:?}"))?)
-                }
-                None => None,
+            let authorizer =
+                route.authorizer.as_ref().map(|name| authorizers.named(name.get_ref()));
+            // One that is missing was complained of.
+            let Some(authorizer) = authorizer.map_or(Some(None), |named| named.map(Some)) else {
+                continue;
             };
             let rules = config.rest.as_ref().and_then(|rest| rest.rules.get(index).copied());
-            served.push(Served { route: route.clone(), authorizer, rules, upstream });
+            match maker.upstream(route).await {
+                Ok(upstream) => {
+                    served.push(Served { route: route.clone(), authorizer, rules, upstream });
+                }
+                Err((span, reason)) => {
+                    wrong.push(config.complaint((span.or(Some(route.path.span())), reason)));
+                }
+            }
         }
+        if !wrong.is_empty() {
+            // Many routes may want for the same thing.
+            wrong.dedup_by(|one, other| one == other);
+            return Err(Complaints::new(wrong));
+        }
+        let routes = Routes::new(&config.routes).map_err(|wrong| {
+            let wrong = wrong.into_iter().map(|(_, reason)| config.complaint((None, reason)));
+            Complaints::new(wrong.collect())
+        })?;
         Ok(Self { routes, served, rest: config.rest.clone() })
     }
 

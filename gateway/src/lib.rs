@@ -7,7 +7,9 @@ mod config;
 
 mod routes;
 
+mod admin;
 mod server;
+mod tls;
 
 mod front;
 
@@ -15,17 +17,21 @@ mod hop_by_hop;
 
 mod event;
 
-mod authorization;
-
+mod aws;
 mod upstream;
+
+mod authorization;
 
 mod answer;
 mod problem;
 
+mod metrics;
+
 #[cfg(feature = "local")]
 mod rest;
 
-pub use config::{Complaint, Config};
+pub use config::{Complaint, Complaints, Config};
+pub use metrics::Metrics;
 #[cfg(feature = "local")]
 pub use rest::{Emulated, Emulation};
-pub use server::{Error, Gateway};
+pub use server::{Cut, Error, Gateway, Reloaded};

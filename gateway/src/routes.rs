@@ -1,10 +1,13 @@
 //! A method and a path come in; the route they belong to goes out, with what its path's names stand for.
 
+mod template;
+
 use std::collections::HashMap;
 
 use http::Method;
 
 use crate::config::Route;
+use template::Template;
 
 /// All routes, ready to be asked.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ struct Choice {
     /// None is any.
     methods: Vec<Method>,
     route: usize,
+    /// Of its path, in their order.
+    names: Vec<String>,
 }
 
 /// What the names in a route's path stand for.
@@ -40,32 +45,51 @@ pub(crate) enum Found {
 impl Routes {
     /// # Errors
     ///
-    /// The place of the first route that cannot be, and why.
-    pub(crate) fn new(routes: &[Route]) -> Result<Self, (usize, String)> {
+    /// The places of all routes that cannot be, and why.
+    pub(crate) fn new(routes: &[Route]) -> Result<Self, Vec<(usize, String)>> {
+        let mut wrong = Vec::new();
+        // Paths that only name their parts otherwise are the same: one entry each, in their order.
         let mut choices: Vec<(String, Vec<Choice>)> = Vec::new();
         let mut places = HashMap::new();
         for (route, Route { path, methods, .. }) in routes.iter().enumerate() {
-            let pattern = pattern(path.get_ref()).map_err(|reason| (route, reason))?;
+            let Template { pattern, names } = match Template::parse(path.get_ref()) {
+                Ok(template) => template,
+                Err(reason) => {
+                    wrong.push((route, reason));
+                    continue;
+                }
+            };
             let place = *places.entry(pattern.clone()).or_insert_with(|| {
                 choices.push((pattern, Vec::new()));
                 choices.len() - 1
             });
             let same = &mut choices[place].1;
-            let taken = |choice: &Choice| {
+            let taken = |choice: &&Choice| {
                 choice.methods.is_empty() && methods.is_empty()
                     || choice.methods.iter().any(|method| methods.contains(method))
             };
-            if same.iter().any(taken) {
-                return Err((route, format!("{} has a route for this already", path.get_ref())));
+            if let Some(choice) = same.iter().find(taken) {
+                let other = routes[choice.route].path.get_ref();
+                let reason = format!(
+                    "a route before this one has the same path and method ({other}): take one of them out"
+                );
+                wrong.push((route, reason));
+                continue;
             }
-            same.push(Choice { methods: methods.clone(), route });
+            same.push(Choice { methods: methods.clone(), route, names });
         }
         let mut paths = matchit::Router::new();
         for (pattern, same) in choices {
-            let first = same[0].route;
-            paths.insert(pattern, same).map_err(|error| (first, error.to_string()))?;
+            let Some(first) = same.first().map(|choice| choice.route) else { continue };
+            if let Err(error) = paths.insert(pattern, same) {
+                let path = routes[first].path.get_ref();
+                wrong.push((
+                    first,
+                    format!("{path:?} cannot stand beside the other routes: {error}"),
+                ));
+            }
         }
-        Ok(Self { paths })
+        if wrong.is_empty() { Ok(Self { paths }) } else { Err(wrong) }
     }
 
     /// The route with the longest literal path, and of those one that names the method.
@@ -77,23 +101,8 @@ impl Routes {
             let others = found.value.iter().flat_map(|choice| choice.methods.iter().cloned());
             return Found::OtherMethods(others.collect());
         };
-        let parameters = found.params.iter();
-        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Found::Route { route: choice.route, parameters: parameters.collect() }
+        let values = found.params.iter().map(|(_, value)| value.to_owned());
+        let parameters = choice.names.iter().cloned().zip(values).collect();
+        Found::Route { route: choice.route, parameters }
     }
-}
-
-/// As `matchit` writes it: `{*rest}` for `{rest+}`.
-fn pattern(path: &str) -> Result<String, String> {
-    if !path.starts_with('/') {
-        return Err(format!("{path:?} is no path: it begins with a slash"));
-    }
-    let parts = path.split('/').map(|part| {
-        let inside = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-        match inside.and_then(|name| name.strip_suffix('+')) {
-            Some(name) => format!("{{*{name}}}"),
-            None => part.to_owned(),
-        }
-    });
-    Ok(parts.collect::<Vec<_>>().join("/"))
 }

@@ -4,11 +4,13 @@
 mod lasting;
 mod maker;
 
+mod buffered;
 mod http;
 mod lambda;
 #[cfg(feature = "local")]
 mod local;
 mod plain;
+mod proxy_answer;
 mod segments;
 
 use std::fmt;

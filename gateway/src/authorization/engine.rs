@@ -1,12 +1,11 @@
 //! Settings of stream-authorizer come in once, then requests; what its engine decides goes out, without a call.
 
-use std::env;
-
 use http::HeaderValue;
 use serde_json::{Map, Value};
 use stream_authorizer::{ContextValue, Decision, Engine, RequestView, Settings};
 
 use super::{Caller, Refusal};
+use crate::config::Environment;
 use crate::event::Shown;
 
 /// The engine, in this process.
@@ -19,9 +18,13 @@ impl InProcess {
     /// # Errors
     ///
     /// A setting that is wrong, or keys that cannot be read.
-    pub(super) fn new(settings: &Settings, challenge: Option<HeaderValue>) -> Result<Self, String> {
+    pub(super) fn new(
+        settings: &Settings,
+        challenge: Option<HeaderValue>,
+        environment: &Environment,
+    ) -> Result<Self, String> {
         // Only for what `jwt.jwks_env` names, which is written in the configuration.
-        let engine = Engine::new(settings, |name| env::var(name).ok());
+        let engine = Engine::new(settings, |name| environment.variable(name));
         Ok(Self { engine: engine.map_err(|error| error.to_string())?, challenge })
     }
 

@@ -8,7 +8,7 @@ use super::answer::Verdict;
 use super::cache::Cache;
 use super::identity::Identity;
 use super::{Decided, Failed, Refusal, Source, question};
-use crate::config::{AnswerKind, Asks, LambdaAuthorizer, NoArn};
+use crate::config::{AnswerKind, Asks, LambdaAuthorizer, NoArn, Wrong};
 use crate::event::Shown;
 use crate::upstream::{Maker, Plain};
 
@@ -29,7 +29,7 @@ struct Function {
 }
 
 impl Lambda {
-    pub(super) async fn new(config: &LambdaAuthorizer, maker: &Maker<'_>) -> Result<Self, String> {
+    pub(super) async fn new(config: &LambdaAuthorizer, maker: &Maker<'_>) -> Result<Self, Wrong> {
         let LambdaAuthorizer { timeout, asks, answer, .. } = *config;
         let plain = maker.plain(&config.function).await?;
         let function = Arc::new(Function { plain, timeout, asks, answer });

@@ -1,18 +1,15 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
-use std::ops::Range;
 use std::path::Path;
 
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::quantity;
+use super::limits::Limits;
 use super::timeouts::Timeouts;
 use super::upstream::{self, Lambda, Upstream};
-
-/// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
-const BODY_MAX: u64 = 6 * 1_000_000;
+use super::{Wrong, quantity};
 
 /// Which requests go where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +46,14 @@ pub(super) struct Table {
     body_max: Option<u64>,
 }
 
-/// Where, and what.
-type Wrong = (Option<Range<usize>>, String);
-
 impl Table {
     /// `folder` is that of the file: paths in it are meant from there.
-    pub(super) fn into_route(self, folder: &Path) -> Result<Route, Wrong> {
+    pub(super) fn into_route(
+        self,
+        limits: &Limits,
+        timeouts: Timeouts,
+        folder: &Path,
+    ) -> Result<Route, Wrong> {
         let path = self.path;
         let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
         let segments = upstream::segments(&upstream, self.segments)?;
@@ -78,8 +77,8 @@ impl Table {
                 }
             }
         }
-        let body_max = self.body_max.unwrap_or(BODY_MAX);
-        let timeouts = self.timeouts;
+        let body_max = self.body_max.unwrap_or(limits.body());
+        let timeouts = self.timeouts.or(timeouts);
         Ok(Route { path, methods, upstream, authorizer, segments, timeouts, body_max })
     }
 }

@@ -1,16 +1,17 @@
 //! A request goes to a function, of the service or of one on loopback, by InvokeWithResponseStream; its head and
 //! body come back as they arrive.
 
-use aws_config::SdkConfig;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
+use super::buffered::Buffered;
 #[cfg(feature = "local")]
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
-use crate::config::{self, EventFormat, Prelude, Timeouts};
+use crate::aws::Loaded;
+use crate::config::{self, EventFormat, Mode, Prelude, Timeouts};
 use crate::event::Shown;
 
 /// The type of a body whose function names none, as Function URLs have it.
@@ -22,6 +23,8 @@ pub(crate) struct Lambda {
     format: EventFormat,
     prelude: Prelude,
     segments: Option<BySegments>,
+    /// For a function that cannot stream.
+    buffered: Option<Buffered>,
     /// Where the function runs, if that is here: it ends with those who call it.
     #[cfg(feature = "local")]
     _service: Option<std::sync::Arc<local::Service>>,
@@ -31,7 +34,7 @@ impl Lambda {
     pub(super) fn new(
         lambda: &config::Lambda,
         timeouts: Timeouts,
-        loaded: &SdkConfig,
+        loaded: &Loaded,
         segments: Option<BySegments>,
     ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
@@ -44,13 +47,17 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
-        let invoker = invoker(aws_sdk_lambda::Config::from(loaded), timeouts, lambda.prelude);
+        let config = loaded.lambda();
+        let buffered = (lambda.mode == Mode::Buffered)
+            .then(|| Buffered::new(config.clone(), &lambda.function, Some(lambda), timeouts));
+        let invoker = invoker(config, timeouts, lambda.prelude);
         Self {
             invoker,
             invocation,
             format: lambda.event,
             prelude: lambda.prelude,
             segments,
+            buffered,
             #[cfg(feature = "local")]
             _service: None,
         }
@@ -63,12 +70,16 @@ impl Lambda {
         service: std::sync::Arc<local::Service>,
         segments: Option<BySegments>,
     ) -> Result<Self, String> {
+        let config = service.config()?;
+        let buffered = (local.mode == Mode::Buffered)
+            .then(|| Buffered::new(config.clone(), local::FUNCTION, None, timeouts));
         Ok(Self {
-            invoker: invoker(service.config()?, timeouts, local.prelude),
+            invoker: invoker(config, timeouts, local.prelude),
             invocation: Invocation::new(local::FUNCTION),
             format: local.event,
             prelude: local.prelude,
             segments,
+            buffered,
             _service: Some(service),
         })
     }
@@ -81,6 +92,9 @@ impl Lambda {
             return Ok(answer);
         }
         let event = shown.event(self.format)?;
+        if let Some(buffered) = &self.buffered {
+            return buffered.ask(event, self.format).await;
+        }
         let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
         let stream = stream.map_err(failure)?;
         if self.prelude == Prelude::Always && stream.head().is_none() {

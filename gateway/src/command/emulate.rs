@@ -3,15 +3,19 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use local_lambda::Limits;
 use stream_gateway::Emulation;
 
+use super::signals::{Signal, Signals};
+use super::{Failure, print, say};
+
 /// What is emulated, and with what.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Emulate {
+pub(super) struct Emulate {
     /// A SAM or CloudFormation template, YAML or JSON
     template: PathBuf,
     /// The command of a function: by its logical id, or by its name where the template has only an ARN; may be
@@ -56,17 +60,20 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(crate) async fn emulate(arguments: Emulate) -> Result<(), String> {
+pub(super) async fn emulate(arguments: Emulate) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::System(format!("cannot listen to signals: {error}")))?;
     let name = arguments.template.display().to_string();
-    let template =
-        std::fs::read_to_string(&arguments.template).map_err(|why| format!("{name}: {why}"))?;
+    let template = std::fs::read_to_string(&arguments.template)
+        .map_err(|why| Failure::Refused(format!("{name}: {why}")))?;
     let mut emulation = Emulation::new(template).listen(arguments.listen);
     for (name, command) in arguments.function {
         emulation = emulation.function(name, command);
     }
     for (name, value) in arguments.parameter {
         let value = match value.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file).map_err(|why| format!("{file}: {why}"))?,
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|why| Failure::Refused(format!("{file}: {why}")))?,
             None => value,
         };
         emulation = emulation.parameter(name, value);
@@ -80,15 +87,16 @@ pub(crate) async fn emulate(arguments: Emulate) -> Result<(), String> {
     if let Which::Off = arguments.limits {
         emulation = emulation.limits(Limits::off());
     }
-    let emulated = emulation.start().await.map_err(|reason| format!("{name}: {reason}"))?;
+    let emulated = emulation.start().await;
+    let emulated = emulated.map_err(|reason| Failure::Refused(format!("{name}: {reason}")))?;
     for note in emulated.notes() {
-        eprintln!("{name}: {note}");
+        say(&format!("{name}: {note}"));
     }
     if let Some(key) = emulated.api_key() {
-        eprintln!("x-api-key: {key}");
+        say(&format!("x-api-key: {key}"));
     }
-    println!("listening on {}", emulated.url());
-    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())?;
+    print(&format!("listening on {}", emulated.url()));
+    while !matches!(signals.next().await, Signal::End { .. }) {}
     emulated.shutdown().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
