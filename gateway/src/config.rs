@@ -1,7 +1,9 @@
 //! The text of a configuration file comes in; routes and limits that can be served go out, or a complaint
 //! that says where and why not. Pure: no file but the given text is read, no name looked up.
 
+mod access_log;
 mod complaint;
+mod endings;
 mod quantity;
 mod route;
 mod timeouts;
@@ -11,7 +13,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
+pub(crate) use access_log::AccessLog;
 pub use complaint::Complaint;
+pub(crate) use endings::Endings;
 pub(crate) use route::Route;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use upstream::{EventFormat, Lambda, Upstream};
@@ -23,6 +27,9 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) access_log: AccessLog,
+    /// Whether a client may name its request.
+    pub(crate) accept_request_id: bool,
     pub(crate) aws: Aws,
     pub(crate) routes: Vec<Route>,
 }
@@ -42,6 +49,10 @@ pub(crate) struct Aws {
 struct File {
     #[serde(default = "listen_default")]
     listen: SocketAddr,
+    #[serde(default)]
+    access_log: AccessLog,
+    #[serde(default)]
+    accept_request_id: bool,
     #[serde(default)]
     aws: Aws,
     #[serde(default)]
@@ -69,7 +80,8 @@ impl Config {
         crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
             at(routes.get(route).map(|route| route.path.span()), reason)
         })?;
-        Ok(Self { listen: file.listen, aws: file.aws, routes })
+        let File { listen, access_log, accept_request_id, aws, .. } = file;
+        Ok(Self { listen, access_log, accept_request_id, aws, routes })
     }
 
     /// Where the gateway listens.

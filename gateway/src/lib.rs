@@ -15,8 +15,19 @@ mod event;
 
 mod upstream;
 
+mod retries;
+
 mod answer;
+mod event_stream_end;
+mod passage;
 mod problem;
 
+mod access_log;
+mod ending;
+mod exchange;
+mod metrics;
+mod request_id;
+
 pub use config::{Complaint, Config};
+pub use metrics::Metrics;
 pub use server::{Error, Gateway};

@@ -12,8 +12,11 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::access_log::AccessLog;
 use crate::config::Config;
+use crate::exchange::Records;
 use crate::front::Front;
+use crate::metrics::Metrics;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -25,6 +28,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// A running gateway. Dropping it ends its connections.
 pub struct Gateway {
     address: SocketAddr,
+    metrics: Arc<Metrics>,
     door: JoinHandle<()>,
 }
 
@@ -40,6 +44,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The access log cannot be written.
+    #[error("cannot open the access log")]
+    AccessLog(#[source] io::Error),
     /// An upstream cannot be made ready.
     #[error("{0}")]
     Upstream(String),
@@ -50,19 +57,27 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// The address is taken; an upstream cannot be made ready.
+    /// The address is taken; an upstream cannot be made ready; the access log cannot be opened.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let front = Arc::new(Front::new(&config).await.map_err(Error::Upstream)?);
+        let metrics = Arc::new(Metrics::default());
+        let access_log = AccessLog::open(&config.access_log).map_err(Error::AccessLog)?;
+        let records = Arc::new(Records { metrics: Arc::clone(&metrics), access_log });
+        let front = Arc::new(Front::new(&config, records).await.map_err(Error::Upstream)?);
         let cannot_listen = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let door = tokio::spawn(accept(listener, front));
-        Ok(Self { address, door })
+        Ok(Self { address, metrics, door })
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod lambda;
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::config::{self, Aws, Route};
+pub(crate) use crate::ending::Ending;
 use crate::event::Shown;
 
 /// What answers one route.
@@ -28,18 +28,6 @@ pub(crate) struct Answer {
     pub(crate) request_id: Option<String>,
     /// The version of the function that answers.
     pub(crate) executed_version: Option<String>,
-}
-
-/// How an exchange ended, as metrics and the access log name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Ending {
-    Function,
-    Truncated,
-    Corrupt,
-    TimedOut,
-    Unreachable,
-    Throttled,
-    Refused,
 }
 
 /// Why there is no answer, or no whole one. No message of it has bytes of a payload.
@@ -74,19 +62,5 @@ impl Upstream {
         match self {
             Self::Lambda(lambda) => lambda.ask(shown).await,
         }
-    }
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Function => "function",
-            Self::Truncated => "truncated",
-            Self::Corrupt => "corrupt",
-            Self::TimedOut => "timed-out",
-            Self::Unreachable => "unreachable",
-            Self::Throttled => "throttled",
-            Self::Refused => "refused",
-        })
     }
 }

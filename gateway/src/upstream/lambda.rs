@@ -1,6 +1,7 @@
 //! A request goes to a function of the service by InvokeWithResponseStream; its head and body come back as
 //! they arrive.
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -26,8 +27,11 @@ impl Lambda {
         aws: &Aws,
     ) -> Result<Self, String> {
         let http_client = HttpClient::builder().build().map_err(|error| error.to_string())?;
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client.clone());
+        // Calls are repeated by the front alone, which knows what may be: the SDK's own tries would
+        // multiply them.
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client.clone())
+            .retry_config(RetryConfig::disabled());
         if let Some(profile) = &aws.profile {
             loader = loader.profile_name(profile);
         }
@@ -110,13 +114,25 @@ fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
 fn failure(error: invoker::Error) -> Failure {
     let (ending, status) = match error.kind() {
         ErrorKind::Throttled { .. } => (Ending::Throttled, StatusCode::TOO_MANY_REQUESTS),
+        ErrorKind::TimedOut if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::GATEWAY_TIMEOUT)
+        }
         ErrorKind::TimedOut => (Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT),
         ErrorKind::Function { .. } => (Ending::Function, StatusCode::BAD_GATEWAY),
         ErrorKind::Refused { status: 404, .. } => (Ending::Refused, StatusCode::NOT_FOUND),
         ErrorKind::Refused { status: 413, .. } => (Ending::Refused, StatusCode::PAYLOAD_TOO_LARGE),
+        // A failure of the service's own, which passes.
+        ErrorKind::Refused { status: 500 | 502 | 503 | 504, code } if is_passing(code) => {
+            (Ending::Refused, StatusCode::SERVICE_UNAVAILABLE)
+        }
         ErrorKind::Refused { .. } => (Ending::Refused, StatusCode::BAD_GATEWAY),
-        ErrorKind::Truncated => (Ending::Truncated, StatusCode::BAD_GATEWAY),
+        ErrorKind::Unreachable if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::SERVICE_UNAVAILABLE)
+        }
+        // It may have been run.
+        ErrorKind::Unreachable | ErrorKind::Truncated => (Ending::Truncated, StatusCode::BAD_GATEWAY),
         ErrorKind::Corrupt | ErrorKind::Inconsistent => (Ending::Corrupt, StatusCode::BAD_GATEWAY),
+        // No credentials, no region, no Lambda service there.
         _ => (Ending::Unreachable, StatusCode::BAD_GATEWAY),
     };
     let error_type = match error.kind() {
@@ -131,4 +147,19 @@ fn failure(error: invoker::Error) -> Failure {
         retry_after: error.retry_after(),
         request_id: error.request_id().map(str::to_owned),
     }
+}
+
+/// The service says 502 for much that stays as it is until somebody changes it: only its own failures and
+/// a function that is being made ready pass (API reference of InvokeWithResponseStream, "Errors").
+fn is_passing(code: &str) -> bool {
+    matches!(
+        code,
+        "ServiceException"
+            | "ResourceNotReadyException"
+            | "SnapStartNotReadyException"
+            | "EC2UnexpectedException"
+            | "EFSIOException"
+            | "EFSMountTimeoutException"
+            | "SnapStartTimeoutException"
+    )
 }
