@@ -33,7 +33,9 @@ impl AccessLog {
     /// The file cannot be opened.
     pub(crate) fn open(wanted: &config::AccessLog) -> io::Result<Self> {
         let to: Box<dyn Write + Send> = match wanted {
-            config::AccessLog::Off => return Ok(Self { lines: None, written: mpsc::channel().1.into() }),
+            config::AccessLog::Off => {
+                return Ok(Self { lines: None, written: mpsc::channel().1.into() });
+            }
             config::AccessLog::Stderr => Box::new(io::stderr()),
             config::AccessLog::Stdout => Box::new(io::stdout()),
             config::AccessLog::File(path) => Box::new(appended(path)?),

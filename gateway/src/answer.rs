@@ -88,10 +88,19 @@ pub(crate) async fn response(
     Ok(response)
 }
 
+/// The gateway's own answer.
+pub(crate) fn own(response: Response<Bytes>, exchange: Box<Exchange>) -> Response<Sent> {
+    let (mut head, mut body) = response.into_parts();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if !has_body(&exchange.method, head.status) {
+        body.clear(); // HTTP/2 would send it
+    }
+    Response::from_parts(head, Sent::Own(Full::new(body), exchange))
+}
+
 /// RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5.
 fn has_body(method: &Method, status: StatusCode) -> bool {
-    *method != Method::HEAD
-        && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+    *method != Method::HEAD && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
 /// An encoded one cannot be added to.

@@ -3,11 +3,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -23,6 +24,11 @@ use crate::request_id::{self, REQUEST_ID};
 use crate::retries::{self, Tried};
 use crate::routes::{Found, Parameters, Routes};
 use crate::upstream::{Answer, Failure, Upstream};
+
+/// How much of a body is read that nobody wants, in bytes, and for how long: a client that is still sending
+/// when it is answered may see a broken connection in place of the answer.
+const DISCARDED_MAX: u64 = 1024 * 1024;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
@@ -69,7 +75,7 @@ impl Front {
                 exchange.ended(Ending::Rejected);
                 exchange.answered(problem.status);
                 let response = problem.into_response(&exchange.request_id);
-                response.map(|body| Sent::Own(Full::new(body), exchange))
+                answer::own(response, exchange)
             }
         };
         if let Ok(id) = id {
@@ -83,10 +89,14 @@ impl Front {
         request: Request<Incoming>,
         mut exchange: Box<Exchange>,
     ) -> Result<Response<Sent>, (Problem, Box<Exchange>)> {
-        let asked = self.asked(request, &mut exchange).await;
+        let (head, mut body) = request.into_parts();
+        let asked = self.asked(&head, &mut body, &mut exchange).await;
         let (answer, served, deadline) = match asked {
             Ok(asked) => asked,
-            Err(problem) => return Err((problem, exchange)),
+            Err(problem) => {
+                discard(&head, body).await;
+                return Err((problem, exchange));
+            }
         };
         let endings = &served.route.endings;
         let begun = answer::response(answer, deadline, endings.sse_errors, exchange);
@@ -99,19 +109,19 @@ impl Front {
     /// An answer that has begun, and when it must be whole.
     async fn asked(
         &self,
-        request: Request<Incoming>,
+        head: &request::Parts,
+        body: &mut Incoming,
         exchange: &mut Exchange,
     ) -> Result<(Answer, &Served, Option<Instant>), Problem> {
-        let (served, parameters) = self.find(request.method(), request.uri().path())?;
+        let (served, parameters) = self.find(&head.method, head.uri.path())?;
         exchange.on_route(&served.label);
         let place = Arc::clone(&served.places).try_acquire_owned();
         exchange.takes(place.map_err(|_| Problem::busy())?);
-        let (head, body) = request.into_parts();
         let body = read(body, served.route.body_max).await?;
         let deadline = served.route.timeouts.total.map(|total| exchange.started + total);
         let request_id = exchange.request_id.clone();
         let shown = Shown {
-            request: &head,
+            request: head,
             body: &body,
             path: served.route.path.get_ref(),
             parameters: &parameters,
@@ -183,7 +193,7 @@ impl Served {
 }
 
 /// The body of a request, which an event has as a whole. One that says it is too large is not read.
-async fn read(body: Incoming, limit: u64) -> Result<Bytes, Problem> {
+async fn read(body: &mut Incoming, limit: u64) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > limit {
         return Err(Problem::too_large(limit));
     }
@@ -193,4 +203,23 @@ async fn read(body: Incoming, limit: u64) -> Result<Bytes, Problem> {
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not come to its end")),
     }
+}
+
+/// Reads what is left of the body of a request that is not acted upon.
+async fn discard(head: &request::Parts, mut body: Incoming) {
+    // Who asks first sends nothing, and reading would be a yes. In HTTP/2 nobody is told one.
+    let asks_first = head.headers.contains_key(header::EXPECT) && head.version < Version::HTTP_2;
+    if asks_first || body.is_end_stream() || body.size_hint().lower() > DISCARDED_MAX {
+        return;
+    }
+    let discarded = async {
+        let mut left = DISCARDED_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(still) = left.checked_sub(bytes) else { return };
+            left = still;
+        }
+    };
+    // However it ends: it was a courtesy.
+    let _ = tokio::time::timeout(DISCARDED_WITHIN, discarded).await;
 }

@@ -21,8 +21,10 @@ const NO_ROUTE: &str = "none";
 
 /// Bounds of times, in seconds: from a warm function's answer to the service's longest invocation (15
 /// minutes; AWS Lambda developer guide, "Quotas").
-const SECONDS: [f64; 16] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0, 900.0];
+const SECONDS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0,
+    900.0,
+];
 
 type Labels<const N: usize> = [(&'static str, Arc<str>); N];
 type Counters<const N: usize> = Family<Labels<N>, Counter<u64, AtomicU64>>;
@@ -80,7 +82,11 @@ impl Metrics {
         registry.register("in_flight", "Exchanges that are not over", self.in_flight.clone());
         let times = [
             ("time_to_head", "From a request to the head of its answer", &self.time_to_head),
-            ("time_to_first_byte", "The same to the first byte of the body", &self.time_to_first_byte),
+            (
+                "time_to_first_byte",
+                "The same to the first byte of the body",
+                &self.time_to_first_byte,
+            ),
             ("duration", "From a request to the end of its answer", &self.duration),
             ("longest_gap", "The upstream's longest silence within an answer", &self.longest_gap),
         ];

@@ -84,8 +84,11 @@ impl Problem {
 
     /// All places of the route are taken.
     pub(crate) fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "this route has all the requests it takes at once")
-            .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "this route has all the requests it takes at once",
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
     }
 
     /// The body of a request has more than `limit` bytes.

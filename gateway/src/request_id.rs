@@ -33,7 +33,8 @@ mod tests {
         };
         assert_eq!(of("trace-1/a=b", true), "trace-1/a=b");
         let long = "x".repeat(LENGTH_MAX + 1);
-        for (id, accept) in [("trace-1", false), ("", true), ("a b", true), ("a\"b", true), (&long, true)]
+        for (id, accept) in
+            [("trace-1", false), ("", true), ("a b", true), ("a\"b", true), (&long, true)]
         {
             assert_ne!(of(id, accept), id);
             assert_eq!(of(id, accept).len(), 36);

@@ -3,7 +3,7 @@
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, HttpClient, Invocation, Invoker, ResponseStream};
 
@@ -66,7 +66,7 @@ impl Lambda {
     pub(super) async fn ask(&self, shown: &Shown<'_>) -> Result<Answer, Failure> {
         let invocation = self.invocation.clone().payload(shown.event(self.format));
         let stream = self.invoker.invoke(invocation).await.map_err(failure)?;
-        answer(stream)
+        answer(if shown.request.method == Method::HEAD { stream.without_promise() } else { stream })
     }
 }
 
@@ -130,7 +130,9 @@ fn failure(error: invoker::Error) -> Failure {
             (Ending::Unreachable, StatusCode::SERVICE_UNAVAILABLE)
         }
         // It may have been run.
-        ErrorKind::Unreachable | ErrorKind::Truncated => (Ending::Truncated, StatusCode::BAD_GATEWAY),
+        ErrorKind::Unreachable | ErrorKind::Truncated => {
+            (Ending::Truncated, StatusCode::BAD_GATEWAY)
+        }
         ErrorKind::Corrupt | ErrorKind::Inconsistent => (Ending::Corrupt, StatusCode::BAD_GATEWAY),
         // No credentials, no region, no Lambda service there.
         _ => (Ending::Unreachable, StatusCode::BAD_GATEWAY),
