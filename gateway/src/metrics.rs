@@ -183,3 +183,88 @@ fn method(method: &Method) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, StatusCode};
+
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::config;
+    use crate::ending::Ending;
+    use crate::exchange::Records;
+
+    fn records() -> Arc<Records> {
+        let access_log = AccessLog::open(&config::AccessLog::Off).unwrap();
+        Arc::new(Records { metrics: Arc::new(Metrics::default()), access_log })
+    }
+
+    fn begin(records: &Arc<Records>, method: &str, path: &str) -> Exchange {
+        let request = Request::builder().method(method).uri(path).body(()).unwrap();
+        Exchange::begin(records, &request, ([127, 0, 0, 1], 1).into(), "id".into())
+    }
+
+    fn has(rendered: &str, line: &str) {
+        assert!(rendered.lines().any(|found| found == line), "no {line:?} in\n{rendered}");
+    }
+
+    #[test]
+    fn exchanges_are_counted_by_route_and_ending() {
+        let records = records();
+        let route: Arc<str> = "/objects/{name}".into();
+        let mut whole = begin(&records, "GET", "/objects/a");
+        whole.on_route(&route);
+        has(&records.metrics.render(), r#"stream_gateway_in_flight{route="/objects/{name}"} 1"#);
+        whole.answered(StatusCode::OK);
+        whole.passed(1_000);
+        whole.retried();
+        whole.ended(Ending::Whole);
+        drop(whole);
+        let mut left = begin(&records, "PURGE-7", "/objects/b");
+        left.on_route(&route);
+        left.passed(234);
+        drop(left);
+        let mut nowhere = begin(&records, "GET", "/x");
+        nowhere.answered(StatusCode::NOT_FOUND);
+        nowhere.ended(Ending::Rejected);
+        drop(nowhere);
+
+        let rendered = records.metrics.render();
+        for line in [
+            r#"stream_gateway_requests_total{route="/objects/{name}",method="GET",status="2xx"} 1"#,
+            r#"stream_gateway_requests_total{route="/objects/{name}",method="other",status="none"} 1"#,
+            r#"stream_gateway_requests_total{route="none",method="GET",status="4xx"} 1"#,
+            r#"stream_gateway_endings_total{route="/objects/{name}",ending="whole"} 1"#,
+            r#"stream_gateway_endings_total{route="/objects/{name}",ending="client-gone"} 1"#,
+            r#"stream_gateway_endings_total{route="none",ending="rejected"} 1"#,
+            r#"stream_gateway_sent_bytes_total{route="/objects/{name}"} 1234"#,
+            r#"stream_gateway_retries_total{route="/objects/{name}"} 1"#,
+            r#"stream_gateway_in_flight{route="/objects/{name}"} 0"#,
+            r#"stream_gateway_time_to_head_seconds_count{route="/objects/{name}"} 1"#,
+            r#"stream_gateway_time_to_first_byte_seconds_count{route="/objects/{name}"} 2"#,
+            r#"stream_gateway_duration_seconds_count{route="/objects/{name}"} 2"#,
+            r#"stream_gateway_longest_gap_seconds_count{route="/objects/{name}"} 2"#,
+            "# EOF",
+        ] {
+            has(&rendered, line);
+        }
+    }
+
+    #[test]
+    fn reloads_and_decisions_are_counted() {
+        let metrics = Metrics::default();
+        metrics.reloaded(true);
+        metrics.reloaded(false);
+        metrics.authorized("staff", "deny");
+        metrics.unlogged();
+        let rendered = metrics.render();
+        for line in [
+            r#"stream_gateway_reloads_total{result="ok"} 1"#,
+            r#"stream_gateway_reloads_total{result="refused"} 1"#,
+            r#"stream_gateway_authorizations_total{authorizer="staff",decision="deny"} 1"#,
+            "stream_gateway_access_log_dropped_total 1",
+        ] {
+            has(&rendered, line);
+        }
+    }
+}

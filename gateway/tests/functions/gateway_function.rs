@@ -25,6 +25,7 @@ async fn main() -> Result<(), stream_fn::Error> {
                 "gate" => gate(&request),
                 "events" => events(&request),
                 "count" => count(&request),
+                "numbered" => numbered(&request),
                 "status" => status(&request),
                 "size" => Ok(Response::value(&request.body().len())),
                 _ => Ok(objects(request).await?),
@@ -117,4 +118,18 @@ fn count(request: &Request) -> Result<Response, BoxError> {
 fn status(request: &Request) -> Result<Response, BoxError> {
     let status = StatusCode::from_u16(number(request, "code")? as u16)?;
     Ok(Response::value("").status(status).header("x-said", "yes"))
+}
+
+/// Sends `blocks` blocks of 64 KiB of the letter `letter`, each with its number in front.
+fn numbered(request: &Request) -> Result<Response, BoxError> {
+    let (blocks, letter) = (number(request, "blocks")?, number(request, "letter")? as u8);
+    let response = Response::writer(move |mut writer| async move {
+        let mut block = [letter; WRITE_BYTES * 8];
+        for number in 0..blocks as u64 {
+            block[..8].copy_from_slice(&number.to_be_bytes());
+            writer.write_all(&block).await?;
+        }
+        Ok::<(), io::Error>(())
+    });
+    Ok(response.content_length((blocks * WRITE_BYTES * 8) as u64))
 }
