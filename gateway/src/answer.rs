@@ -39,7 +39,7 @@ pub(crate) enum Sent {
     /// By the gateway itself.
     Own(Full<Bytes>, Box<Exchange>),
     /// From an upstream.
-    Passed(Passage),
+    Passed(Box<Passage>),
 }
 
 /// The response that begins an upstream's answer, which must be whole by `deadline`. One that has no body is
@@ -70,7 +70,8 @@ pub(crate) async fn response(
         }
         let promised = headers.get(header::CONTENT_LENGTH);
         let promised = promised.and_then(|value| value.to_str().ok()?.parse().ok());
-        Sent::Passed(Passage::new(body, promised, deadline, events, exchange))
+        let passage = Passage::new(body, promised, deadline, events, exchange);
+        Sent::Passed(Box::new(passage))
     } else {
         if let Err(failure) = nothing_more(body).await {
             return Err((failure, exchange));
@@ -146,7 +147,7 @@ impl Body for Sent {
                 }
                 polled.map_err(|never| match never {})
             }
-            Self::Passed(passed) => Pin::new(passed).poll_frame(cx),
+            Self::Passed(passed) => Pin::new(&mut **passed).poll_frame(cx),
         }
     }
 

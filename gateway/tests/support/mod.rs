@@ -171,8 +171,9 @@ pub(crate) struct Curled {
 impl Curled {
     /// Of the last head: one before it may be `100 Continue`.
     pub(crate) fn status(&self) -> u16 {
-        let lines = self.head.lines().filter(|line| line.starts_with("http/"));
-        let status = lines.last().and_then(|line| line.split(' ').nth(1));
+        let mut lines = self.head.lines().rev();
+        let line = lines.find(|line| line.starts_with("http/"));
+        let status = line.and_then(|line| line.split(' ').nth(1));
         status.unwrap_or_else(|| panic!("no status: {:?}", self.head)).parse().unwrap()
     }
 
