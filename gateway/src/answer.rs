@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::ending::Ending;
 use crate::event_stream_end::EventStreamEnd;
 use crate::exchange::Exchange;
+use crate::hop_by_hop;
 use crate::passage::Passage;
 use crate::upstream::{Answer, Failure};
 
@@ -23,16 +24,6 @@ const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-ver
 
 /// The type of a stream of server-sent events.
 const EVENT_STREAM: &str = "text/event-stream";
-
-/// Headers that speak of a connection, which is not the function's (RFC 9110, section 7.6.1).
-const OF_CONNECTION: [HeaderName; 6] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 /// What a client is sent.
 pub(crate) enum Sent {
@@ -56,7 +47,7 @@ pub(crate) async fn response(
 ) -> Result<Response<Sent>, (Failure, Box<Exchange>)> {
     let Answer { status, mut headers, body, request_id, executed_version } = answer;
     exchange.invocation_id.clone_from(&request_id);
-    strip(&mut headers);
+    hop_by_hop::strip(&mut headers);
     for (name, value) in [(INVOCATION_ID, request_id), (EXECUTED_VERSION, executed_version)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
@@ -119,16 +110,6 @@ async fn nothing_more(mut body: UnsyncBoxBody<Bytes, Failure>) -> Result<(), Fai
         }
     }
     Ok(())
-}
-
-/// Takes off what was meant for one connection, and what `connection` names.
-fn strip(headers: &mut HeaderMap) {
-    let named = headers.get_all(header::CONNECTION).iter();
-    let named = named.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let named: Vec<HeaderName> = named.filter_map(|name| name.trim().parse().ok()).collect();
-    for name in OF_CONNECTION.into_iter().chain(named) {
-        headers.remove(name);
-    }
 }
 
 impl Body for Sent {

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::request_id::{self, REQUEST_ID};
 use crate::retries::{self, Tried};
 use crate::routes::{Found, Parameters, Routes};
-use crate::upstream::{Answer, Failure, Upstream};
+use crate::upstream::{Answer, Failure, Lasting, Maker, Upstream};
 
 /// How much of a body is read that nobody wants, in bytes, and for how long: a client that is still sending
 /// when it is answered may see a broken connection in place of the answer.
@@ -48,11 +48,17 @@ struct Served {
 }
 
 impl Front {
-    pub(crate) async fn new(config: &Config, records: Arc<Records>) -> Result<Self, String> {
+    /// `lasting` is what upstreams share with those of other configurations.
+    pub(crate) async fn new(
+        config: &Config,
+        lasting: &Lasting,
+        records: Arc<Records>,
+    ) -> Result<Self, String> {
         let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
+        let maker = Maker::new(config, lasting);
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            let upstream = Upstream::of(route, &config.aws).await?;
+            let upstream = maker.upstream(route).await?;
             let label = route.path.get_ref().as_str().into();
             let places = Arc::new(Semaphore::new(route.endings.in_flight.get() as usize));
             served.push(Served { route: route.clone(), label, upstream, places });
@@ -127,6 +133,7 @@ impl Front {
             parameters: &parameters,
             peer: exchange.peer,
             request_id: &request_id,
+            authorizer: None,
             now: exchange.received,
         };
         match served.ask(&shown, deadline, exchange).await {

@@ -169,12 +169,6 @@ impl Body for Passage {
 
 /// The route's total time is over.
 pub(crate) fn too_late() -> Failure {
-    Failure {
-        ending: Ending::TimedOut,
-        status: StatusCode::GATEWAY_TIMEOUT,
-        detail: "the route's total time is over".into(),
-        error_type: None,
-        retry_after: None,
-        request_id: None,
-    }
+    let detail = "the route's total time is over";
+    Failure::new(Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT, detail)
 }

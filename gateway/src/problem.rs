@@ -63,6 +63,7 @@ impl Problem {
         let status = if missing { endings.not_found } else { failure.status };
         let detail = match endings.expose_errors {
             true => failure.detail,
+            false if failure.ending == Ending::Rejected => failure.detail, // the gateway's own words
             false if status == StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE.into(),
             false => failure.ending.sentence().into(),
         };

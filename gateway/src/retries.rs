@@ -74,14 +74,7 @@ mod tests {
     use super::*;
 
     fn failure(ending: Ending) -> Failure {
-        Failure {
-            ending,
-            status: StatusCode::BAD_GATEWAY,
-            detail: String::new(),
-            error_type: None,
-            retry_after: None,
-            request_id: None,
-        }
+        Failure::new(ending, StatusCode::BAD_GATEWAY, "")
     }
 
     fn tried(method: &Method) -> Tried<'_> {

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::exchange::Records;
 use crate::front::Front;
 use crate::metrics::Metrics;
+use crate::upstream::Lasting;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -62,7 +63,8 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         let access_log = AccessLog::open(&config.access_log).map_err(Error::AccessLog)?;
         let records = Arc::new(Records { metrics: Arc::clone(&metrics), access_log });
-        let front = Arc::new(Front::new(&config, records).await.map_err(Error::Upstream)?);
+        let front = Front::new(&config, &Lasting::default(), records).await;
+        let front = Arc::new(front.map_err(Error::Upstream)?);
         let cannot_listen = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
