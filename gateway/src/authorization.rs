@@ -185,12 +185,23 @@ impl Caller {
     }
 }
 
+impl Source {
+    /// As metrics name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Kept => "kept",
+            Self::Known => "known",
+        }
+    }
+}
+
 impl Refusal {
     /// As metrics and the log name it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Unauthenticated(_) => "unauthenticated",
-            Self::Denied { .. } => "denied",
+            Self::Denied { .. } => "deny",
             Self::TooLong => "too-long",
             Self::Failed(_) => "failed",
         }

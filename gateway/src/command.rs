@@ -91,10 +91,12 @@ fn read(file: &Path) -> Result<Config, Complaints> {
 
 /// Words for people. That nobody reads them ends nothing.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// What was asked for.
 fn print(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let mut stdout = std::io::stdout().lock();
+    // In one write, of however many lines.
+    let _ = stdout.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdout.flush());
 }

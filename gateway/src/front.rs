@@ -3,23 +3,38 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request,
+};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use crate::answer::{self, REQUEST_ID, Sent};
-use crate::authorization::{Authorizer, Authorizers, Caller, Refusal};
+use crate::answer::{self, Sent};
+use crate::authorization::{Authorizer, Authorizers, Caller, Decided};
 use crate::aws::Access;
 use crate::config::{Complaints, Config, Rest, Route, Rules};
+use crate::ending::Ending;
 use crate::event::Shown;
-use crate::problem::{Cause, Problem};
+use crate::exchange::{Exchange, Records};
+use crate::passage::too_late;
+use crate::problem::Problem;
+use crate::request_id::{self, REQUEST_ID};
 #[cfg(feature = "local")]
 use crate::rest::manner;
+use crate::retries::{self, Tried};
 use crate::routes::{Found, Parameters, Routes};
-use crate::upstream::{Lasting, Maker, Upstream};
+use crate::upstream::{Answer, Failure, Lasting, Maker, Upstream};
+
+/// How much of a body is read that nobody wants, in bytes, and for how long: a client that is still sending
+/// when it is answered may see a broken connection in place of the answer.
+const DISCARDED_MAX: u64 = 1024 * 1024;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
@@ -27,6 +42,10 @@ pub(crate) struct Front {
     served: Vec<Served>,
     /// The REST API that this is the part of.
     rest: Option<Rest>,
+    /// Names and values of a request, in bytes.
+    headers_max: usize,
+    accept_request_id: bool,
+    records: Arc<Records>,
 }
 
 struct Served {
@@ -34,7 +53,11 @@ struct Served {
     authorizer: Option<Arc<Authorizer>>,
     /// Of a method of a REST API.
     rules: Option<Rules>,
+    /// The route's path, as records name it.
+    label: Arc<str>,
     upstream: Upstream,
+    /// One for each exchange that there may be at once.
+    places: Arc<Semaphore>,
 }
 
 impl Front {
@@ -47,6 +70,7 @@ impl Front {
         config: &Config,
         access: &Access,
         lasting: &Lasting,
+        records: Arc<Records>,
     ) -> Result<Self, Complaints> {
         let maker = Maker::new(config, access, lasting);
         let mut wrong = Vec::new();
@@ -56,14 +80,18 @@ impl Front {
         for (index, route) in config.routes.iter().enumerate() {
             let authorizer =
                 route.authorizer.as_ref().map(|name| authorizers.named(name.get_ref()));
-            // One that is missing was complained of.
             let Some(authorizer) = authorizer.map_or(Some(None), |named| named.map(Some)) else {
+                let reason = "its authorizer is not ready".to_owned();
+                wrong.push(config.complaint((Some(route.path.span()), reason)));
                 continue;
             };
             let rules = config.rest.as_ref().and_then(|rest| rest.rules.get(index).copied());
             match maker.upstream(route).await {
                 Ok(upstream) => {
-                    served.push(Served { route: route.clone(), authorizer, rules, upstream });
+                    let label = route.path.get_ref().as_str().into();
+                    let places = Arc::new(Semaphore::new(route.endings.in_flight.get() as usize));
+                    let route = route.clone();
+                    served.push(Served { route, label, authorizer, rules, upstream, places });
                 }
                 Err((span, reason)) => {
                     wrong.push(config.complaint((span.or(Some(route.path.span())), reason)));
@@ -79,7 +107,14 @@ impl Front {
             let wrong = wrong.into_iter().map(|(_, reason)| config.complaint((None, reason)));
             Complaints::new(wrong.collect())
         })?;
-        Ok(Self { routes, served, rest: config.rest.clone() })
+        Ok(Self {
+            routes,
+            served,
+            headers_max: config.limits.headers(),
+            accept_request_id: config.accept_request_id,
+            records,
+            rest: config.rest.clone(),
+        })
     }
 
     /// Answers one request.
@@ -88,17 +123,24 @@ impl Front {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Sent> {
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let mut response = match self.passed(request, peer, &request_id).await {
+        let request_id = request_id::of(request.headers(), self.accept_request_id);
+        let id = HeaderValue::from_str(&request_id);
+        let exchange = Exchange::begin(&self.records, &request, peer, request_id);
+        let mut response = match self.passed(request, Box::new(exchange)).await {
             Ok(response) => response,
-            Err(problem) => self.refusal(problem, &request_id).map(|b| Sent::Own(Full::new(b))),
+            Err((problem, mut exchange)) => {
+                exchange.ended(Ending::Rejected);
+                exchange.answered(problem.status);
+                let response = self.refusal(problem, &exchange.request_id);
+                answer::own(response, exchange)
+            }
         };
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
+        if let Ok(id) = id {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         #[cfg(feature = "local")]
         if self.rest.is_some() {
-            manner::name(response.headers_mut(), &request_id);
+            manner::name(response.headers_mut());
         }
         response
     }
@@ -106,38 +148,93 @@ impl Front {
     async fn passed(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        request_id: &str,
-    ) -> Result<Response<Sent>, Problem> {
-        let (mut head, body) = request.into_parts();
+        mut exchange: Box<Exchange>,
+    ) -> Result<Response<Sent>, (Problem, Box<Exchange>)> {
+        let (mut head, mut body) = request.into_parts();
+        let asked = self.asked(&mut head, &mut body, &mut exchange).await;
+        let (answer, served, deadline) = match asked {
+            Ok(asked) => asked,
+            Err(problem) => {
+                discard(&head, body).await;
+                return Err((problem, exchange));
+            }
+        };
+        let endings = &served.route.endings;
+        let begun = answer::response(answer, deadline, endings.sse_errors, exchange);
+        begun.await.map(|begun| self.in_manner(begun)).map_err(|(failure, mut exchange)| {
+            exchange.failed(&failure);
+            (Problem::of(failure, endings), exchange)
+        })
+    }
+
+    /// An answer that has begun, and when it must be whole.
+    async fn asked(
+        &self,
+        head: &mut request::Parts,
+        body: &mut Incoming,
+        exchange: &mut Exchange,
+    ) -> Result<(Answer, &Served, Option<Instant>), Problem> {
+        if size(&head.headers) > self.headers_max {
+            return Err(Problem::headers_too_large(self.headers_max));
+        }
         #[cfg(feature = "local")]
         if let Some(rest) = &self.rest {
             head.uri = manner::without_stage(rest, &head.uri)?;
         }
+        let head = &*head;
         let (served, parameters) = self.find(&head.method, head.uri.path())?;
+        exchange.on_route(&served.label);
+        let place = Arc::clone(&served.places).try_acquire_owned();
+        exchange.takes(place.map_err(|_| Problem::busy())?);
+        let deadline = served.route.timeouts.total.map(|total| exchange.started + total);
+        let request_id = exchange.request_id.clone();
         let mut shown = Shown {
-            request: &head,
+            request: head,
             body: &[],
             path: served.route.path.get_ref(),
             parameters: &parameters,
-            peer,
+            peer: exchange.peer,
             api: self.rest.as_ref().map(|rest| &rest.api),
-            request_id,
+            request_id: &request_id,
             authorizer: None,
-            now: SystemTime::now(),
+            now: exchange.received,
         };
-        let caller = served.admit(&shown, Instant::now()).await?;
-        #[cfg(feature = "local")]
-        if let (Some(rest), Some(rules)) = (&self.rest, served.rules) {
-            manner::admit(rest, rules, &head, caller.as_ref())?;
-        }
+        let caller = self.caller(served, &shown).await?;
         let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));
         shown.authorizer = said.as_ref();
+        exchange.principal = caller.and_then(|caller| caller.principal);
+        // Only of somebody who may: nobody else has their bytes read.
         let body = read(body, served.route.body_max).await?;
         shown.body = &body;
-        let answer = served.upstream.ask(&shown).await?;
-        let response = answer::response(answer, head.method != Method::HEAD);
-        Ok(self.in_manner(response))
+        match served.ask(&shown, deadline, exchange).await {
+            Ok(answer) => Ok((answer, served, deadline)),
+            Err(failure) => {
+                exchange.failed(&failure);
+                Err(Problem::of(failure, &served.route.endings))
+            }
+        }
+    }
+
+    /// Who sends the request, if the route wants to know. Nothing of its body was read by then.
+    async fn caller(&self, served: &Served, shown: &Shown<'_>) -> Result<Option<Caller>, Problem> {
+        let caller = match &served.authorizer {
+            Some(authorizer) => {
+                let Decided { answer, source } =
+                    authorizer.authorize(shown, Instant::now().into_std()).await;
+                let decision = match &answer {
+                    Ok(_) => "allow",
+                    Err(refusal) => refusal.name(),
+                };
+                self.records.metrics.authorized(authorizer.name(), decision, source.name());
+                Some(answer?)
+            }
+            None => None,
+        };
+        #[cfg(feature = "local")]
+        if let (Some(rest), Some(rules)) = (&self.rest, served.rules) {
+            manner::admit(rest, rules, shown.request, caller.as_ref())?;
+        }
+        Ok(caller)
     }
 
     /// As whatever this is the part of says it.
@@ -180,47 +277,73 @@ impl Front {
 }
 
 impl Served {
-    /// Who sends the request, if the route wants to know. Nothing of its body was read by then.
-    async fn admit(&self, shown: &Shown<'_>, now: Instant) -> Result<Option<Caller>, Problem> {
-        let Some(authorizer) = &self.authorizer else { return Ok(None) };
-        authorizer.authorize(shown, now).await.answer.map(Some).map_err(Problem::from)
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Unauthenticated(challenge) => {
-                let detail = "it is not known who you are: the credentials are missing or not good";
-                let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
-                match challenge {
-                    Some(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
-                    None => problem,
-                }
-            }
-            Refusal::Denied { explicitly } => {
-                Self::new(StatusCode::FORBIDDEN, "you may not do this")
-                    .because(Cause::Denied { explicitly })
-            }
-            Refusal::TooLong => Self::new(StatusCode::URI_TOO_LONG, "the path is too long"),
-            Refusal::Failed(_) => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "it could not be found out whether you may do this",
-            )
-            .because(Cause::AuthorizerFailed),
+    /// Asks until an answer has begun, as often and as long as the route allows.
+    async fn ask(
+        &self,
+        shown: &Shown<'_>,
+        deadline: Option<Instant>,
+        exchange: &mut Exchange,
+    ) -> Result<Answer, Failure> {
+        loop {
+            let asked = self.upstream.ask(shown);
+            let asked = match deadline {
+                Some(deadline) => match tokio::time::timeout_at(deadline, asked).await {
+                    Ok(asked) => asked,
+                    Err(_) => return Err(too_late()),
+                },
+                None => asked.await,
+            };
+            let failure = match asked {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let tried = Tried {
+                method: &shown.request.method,
+                retries: exchange.retries,
+                retries_max: self.route.endings.retries,
+                left: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
+                chance: retries::chance(),
+            };
+            let Some(rest) = retries::rest(&failure, tried) else { return Err(failure) };
+            tokio::time::sleep(rest).await;
+            exchange.retried();
         }
     }
 }
 
-/// The body of a request, which an event has as a whole.
-async fn read(body: Incoming, limit: u64) -> Result<Bytes, Problem> {
+/// Names and values, in bytes.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// The body of a request, which an event has as a whole. One that says it is too large is not read.
+async fn read(body: &mut Incoming, limit: u64) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > limit {
+        return Err(Problem::too_large(limit));
+    }
     let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
     match limited.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than the {limit} bytes that this route takes"),
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not come to its end")),
     }
+}
+
+/// Reads what is left of the body of a request that is not acted upon.
+async fn discard(head: &request::Parts, mut body: Incoming) {
+    // Who asks first sends nothing, and reading would be a yes. In HTTP/2 nobody is told one.
+    let asks_first = head.headers.contains_key(header::EXPECT) && head.version < Version::HTTP_2;
+    if asks_first || body.is_end_stream() || body.size_hint().lower() > DISCARDED_MAX {
+        return;
+    }
+    let discarded = async {
+        let mut left = DISCARDED_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(still) = left.checked_sub(bytes) else { return };
+            left = still;
+        }
+    };
+    // However it ends: it was a courtesy.
+    let _ = tokio::time::timeout(DISCARDED_WITHIN, discarded).await;
 }

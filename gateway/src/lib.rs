@@ -22,10 +22,18 @@ mod upstream;
 
 mod authorization;
 
+mod retries;
+
 mod answer;
+mod event_stream_end;
+mod passage;
 mod problem;
 
+mod access_log;
+mod ending;
+mod exchange;
 mod metrics;
+mod request_id;
 
 #[cfg(feature = "local")]
 mod rest;

@@ -232,7 +232,11 @@ fn configuration(api: &Api, arn: &ApiArn, listen: SocketAddr, service: &str) -> 
             Access::Authorizer(name) => named(name),
             Access::Everybody | Access::Signed => "none".into(),
         };
-        let _ = writeln!(text, "authorizer = {}\nbody_max = {BODY_MAX}", quoted(&authorizer));
+        let _ = writeln!(
+            text,
+            "authorizer = {}\nbody_max = {BODY_MAX}\nretries = 0",
+            quoted(&authorizer)
+        );
         let total = milliseconds(method.timeout);
         let idle = milliseconds(api.idle.min(method.timeout));
         let _ =

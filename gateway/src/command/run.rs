@@ -110,14 +110,14 @@ fn note(config: &Config) {
     }
 }
 
+/// In one write, so that whoever waits for the first line has the others as well.
 fn tell(gateway: &Gateway) {
     let scheme = if gateway.is_tls() { "https" } else { "http" };
-    for address in gateway.addrs() {
-        print(&format!("listening on {scheme}://{address}"));
-    }
-    if let Some(address) = gateway.admin_addr() {
-        print(&format!("metrics and health on http://{address}"));
-    }
+    let addresses = gateway.addrs().iter();
+    let mut lines: Vec<String> =
+        addresses.map(|address| format!("listening on {scheme}://{address}")).collect();
+    lines.extend(gateway.admin_addr().map(|admin| format!("metrics and health on http://{admin}")));
+    print(&lines.join("\n"));
 }
 
 async fn changed(watch: &mut Option<Watch>) {

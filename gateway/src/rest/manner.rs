@@ -14,6 +14,8 @@ use crate::problem::{Cause, Problem};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// What the gateway itself calls a request.
+const GATEWAY_ID: HeaderName = crate::request_id::REQUEST_ID;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXTENDED_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -25,8 +27,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 ";
 const EXTENDED_ID_BYTES: usize = 11;
 
 /// Headers of the gateway's own that such an API does not have.
-const FOREIGN: [HeaderName; 2] =
-    [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-amz-executed-version")];
+const FOREIGN: [HeaderName; 2] = [GATEWAY_ID, HeaderName::from_static("x-amz-executed-version")];
 
 /// Headers of a function that come out under another name. The developer guide ("Amazon API Gateway important
 /// notes") lists those that may; these are the ones that are seen to in answers of functions, from memory.
@@ -164,16 +165,16 @@ pub(crate) fn remap(headers: &mut HeaderMap) {
 }
 
 /// Gives every answer the ids that such an API gives.
-pub(crate) fn name(headers: &mut HeaderMap, request_id: &str) {
+pub(crate) fn name(headers: &mut HeaderMap) {
+    let request_id = headers.get(GATEWAY_ID).cloned().unwrap_or(HeaderValue::from_static(""));
     for name in FOREIGN {
         headers.remove(name);
     }
-    let sum = Sha256::digest(request_id);
+    let sum = Sha256::digest(&request_id);
     let extended = BASE64_STANDARD.encode(&sum[..EXTENDED_ID_BYTES]);
-    for (name, value) in [(REQUEST_ID, request_id), (EXTENDED_ID, &extended)] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
+    headers.insert(REQUEST_ID, request_id);
+    if let Ok(extended) = HeaderValue::from_str(&extended) {
+        headers.insert(EXTENDED_ID, extended);
     }
 }
 
@@ -210,7 +211,8 @@ mod tests {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(7));
         headers.insert(header::ETAG, HeaderValue::from_static("\"a\""));
         remap(&mut headers);
-        name(&mut headers, "7d1f");
+        headers.insert(GATEWAY_ID, HeaderValue::from_static("7d1f"));
+        name(&mut headers);
         assert_eq!(headers["x-amzn-remapped-content-length"], "7");
         assert_eq!(headers["etag"], "\"a\"");
         assert_eq!(headers["x-amzn-requestid"], "7d1f");

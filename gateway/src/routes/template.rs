@@ -8,6 +8,8 @@ pub(super) struct Template {
     pub(super) pattern: String,
     /// In their order.
     pub(super) names: Vec<String>,
+    /// How many parts there are before the rest, if it has one.
+    pub(super) before_rest: Option<usize>,
 }
 
 impl Template {
@@ -23,8 +25,9 @@ impl Template {
         }
         let mut pattern = String::with_capacity(path.len());
         let mut names: Vec<String> = Vec::new();
-        let mut parts = parts.split('/').peekable();
-        while let Some(part) = parts.next() {
+        let mut before_rest = None;
+        let mut parts = parts.split('/').enumerate().peekable();
+        while let Some((place, part)) = parts.next() {
             pattern.push('/');
             let inside = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
             let Some(inside) = inside else {
@@ -59,10 +62,11 @@ impl Template {
                 ));
             }
             let all = if rest { "*" } else { "" };
+            before_rest = rest.then_some(place);
             pattern.push_str(&format!("{{{all}p{}}}", names.len()));
             names.push(name.to_owned());
         }
-        Ok(Self { pattern, names })
+        Ok(Self { pattern, names, before_rest })
     }
 }
 
