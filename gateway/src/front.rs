@@ -161,10 +161,12 @@ impl Front {
         };
         let endings = &served.route.endings;
         let begun = answer::response(answer, deadline, endings.sse_errors, exchange);
-        begun.await.map(|begun| self.in_manner(begun)).map_err(|(failure, mut exchange)| {
-            exchange.failed(&failure);
-            (Problem::of(failure, endings), exchange)
-        })
+        begun.await.map(|begun| self.in_manner(begun, served.rules)).map_err(
+            |(failure, mut exchange)| {
+                exchange.failed(&failure);
+                (Problem::of(failure, endings), exchange)
+            },
+        )
     }
 
     /// An answer that has begun, and when it must be whole.
@@ -207,7 +209,13 @@ impl Front {
         let body = read(body, served.route.body_max).await?;
         shown.body = &body;
         match served.ask(&shown, deadline, exchange).await {
-            Ok(answer) => Ok((answer, served, deadline)),
+            Ok(answer) => {
+                #[cfg(feature = "local")]
+                if served.rules.is_some_and(|rules| rules.streams) {
+                    manner::check_head(answer.status, &answer.headers)?;
+                }
+                Ok((answer, served, deadline))
+            }
             Err(failure) => {
                 exchange.failed(&failure);
                 Err(Problem::of(failure, &served.route.endings))
@@ -247,13 +255,20 @@ impl Front {
     }
 
     /// The answer of a function, as whatever this is the part of passes it on.
-    fn in_manner(&self, response: Response<Sent>) -> Response<Sent> {
+    fn in_manner(&self, response: Response<Sent>, rules: Option<Rules>) -> Response<Sent> {
         #[cfg(feature = "local")]
-        if self.rest.is_some() {
-            let (mut head, body) = response.into_parts();
-            manner::remap(&mut head.headers);
+        if let Some(rules) = rules {
+            let (mut head, mut body) = response.into_parts();
+            manner::remap(&mut head.headers, rules);
+            if let Sent::Passed(passage) = &mut body
+                && rules.streams
+            {
+                passage.hide_size();
+            }
             return Response::from_parts(head, body);
         }
+        #[cfg(not(feature = "local"))]
+        let _ = rules;
         response
     }
 

@@ -133,6 +133,7 @@ impl Emulation {
         let text = configuration(&api, &arn, self.listen, &service.endpoint_url());
         let mut config = Config::parse(&text, "the template").map_err(|wrong| wrong.to_string())?;
         let rule = |method: &template::Method| Rules {
+            streams: method.streams,
             signed: method.access == Access::Signed,
             needs_key: method.needs_key,
         };

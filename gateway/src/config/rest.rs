@@ -29,6 +29,8 @@ pub(crate) enum KeySource {
 /// What a method asks of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
+    /// Whether answers are streamed.
+    pub(crate) streams: bool,
     /// A signature, which is not checked.
     pub(crate) signed: bool,
     pub(crate) needs_key: bool,

@@ -26,6 +26,13 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 ";
 /// Of an extended id, in bytes: 15 characters and a padding, as in life.
 const EXTENDED_ID_BYTES: usize = 11;
 
+/// Where the head of a stream and the zeros behind it must be at their end, in bytes (developer guide, "Stream
+/// the integration response": the first 16 KB; whether of 1,000 or of 1,024 it does not say).
+const HEAD_MAX: usize = 16_000;
+/// Quotes, a colon and a comma of a header in JSON; the braces, the status and the zeros around them.
+const MARKS: usize = 6;
+const HEAD_FRAME: usize = r#"{"statusCode":200,"headers":{}}"#.len() + 8;
+
 /// Headers of the gateway's own that such an API does not have.
 const FOREIGN: [HeaderName; 2] = [GATEWAY_ID, HeaderName::from_static("x-amz-executed-version")];
 
@@ -155,9 +162,25 @@ pub(crate) fn refusal(problem: &Problem) -> Response<Bytes> {
     response
 }
 
-/// Takes the headers of a function's answer as such an API does.
-pub(crate) fn remap(headers: &mut HeaderMap) {
-    for (name, other) in REMAPPED {
+/// Such an API looks for the end of a head only so far. What came is known only by what it says; written as
+/// JSON without spaces it is as long as this, or nearly.
+pub(crate) fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Problem> {
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + MARKS);
+    let length = lines.sum::<usize>() + HEAD_FRAME;
+    if length <= HEAD_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "the function's head ({status}) has about {length} bytes; it ends within {HEAD_MAX} or is none"
+    );
+    Err(Problem::new(StatusCode::BAD_GATEWAY, detail))
+}
+
+/// Takes the headers of a function's answer as such an API does. A body that was not streamed is as long as
+/// the API says itself.
+pub(crate) fn remap(headers: &mut HeaderMap, rules: Rules) {
+    let streamed = |name: &HeaderName| rules.streams || *name != header::CONTENT_LENGTH;
+    for (name, other) in REMAPPED.into_iter().filter(|(name, _)| streamed(name)) {
         if let Some(value) = headers.remove(&name) {
             headers.insert(other, value);
         }
@@ -210,7 +233,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(7));
         headers.insert(header::ETAG, HeaderValue::from_static("\"a\""));
-        remap(&mut headers);
+        remap(&mut headers, Rules { streams: true, signed: false, needs_key: false });
         headers.insert(GATEWAY_ID, HeaderValue::from_static("7d1f"));
         name(&mut headers);
         assert_eq!(headers["x-amzn-remapped-content-length"], "7");

@@ -138,6 +138,7 @@ fn the_template_of_a_rest_api_streams_and_lets_in_whom_it_should() {
     assert_eq!((answer.status, answer.exit, answer.body.len()), (200, 0, 1024 * 1024));
     answer.has_ids();
     assert!(answer.head.contains("x-amzn-remapped-content-length: 1048576"), "{}", answer.head);
+    assert!(answer.head.contains("transfer-encoding: chunked"), "{}", answer.head);
     assert!(!answer.head.contains("x-request-id"), "{}", answer.head);
     let part = api.get("1MiB", &[ANN[0], "range: bytes=7-16"]);
     assert_eq!((part.status, &part.body[..]), (206, &answer.body[7..17]));
