@@ -5,7 +5,7 @@ import sys
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_parts import sam_events, text, written  # noqa: E402
+from template_parts import sam_events, text  # noqa: E402
 
 WORDS = ("RESPONSE_STREAM", "BUFFERED")
 
@@ -19,7 +19,8 @@ class SamStream(CloudFormationLintRule):
 
     def match(self, cfn):
         for path, event, _ in sam_events(cfn.template):
-            mode = written(cfn.template, event.get("ResponseTransferMode"))
+            # A parameter or a choice is compared as it is written, too.
+            mode = event.get("ResponseTransferMode")
             if mode is not None and mode not in WORDS:
                 yield RuleMatch(
                     [*path, "ResponseTransferMode"],

@@ -27,7 +27,7 @@ class Timeouts(CloudFormationLintRule):
             for name, properties in resources(cfn.template, "AWS::Lambda::Function", "AWS::Serverless::Function")
         }
         for path, event, function in sam_events(cfn.template):
-            stream = written(cfn.template, event.get("ResponseTransferMode")) == "RESPONSE_STREAM"
+            stream = event.get("ResponseTransferMode") == "RESPONSE_STREAM"
             yield from self.check(cfn, path, event, stream, timeouts.get(function))
         for path, integration in integrations(cfn.template):
             uri = integration.get("Uri", "")

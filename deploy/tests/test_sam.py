@@ -135,6 +135,16 @@ class RestStream(unittest.TestCase):
             self.assertIn("E9003", found)
 
 
+    def test_a_parameter_and_a_choice_make_a_buffered_integration_too(self):
+        for mode in ({"Ref": "Mode"}, {"Fn::If": ["HasBucket", "RESPONSE_STREAM", "RESPONSE_STREAM"]}):
+            changed = copy.deepcopy(self.written)
+            changed["Parameters"]["Mode"] = {"Type": "String", "Default": "RESPONSE_STREAM"}
+            event = changed["Resources"]["Function"]["Properties"]["Events"]["Object"]["Properties"]
+            event["ResponseTransferMode"] = mode
+            made = methods(templates.translated(changed, PARAMETERS))[("/{proxy+}", "get")]
+            self.assertNotIn("responseTransferMode", made["x-amazon-apigateway-integration"], mode)
+
+
 class StreamFn(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
