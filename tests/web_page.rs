@@ -46,7 +46,7 @@ async fn a_browser_shows_what_arrives_and_how_it_ended() {
             "crc32": sum(&local).await,
         }))
         .await;
-    let said = driver.ended().await;
+    let said = in_time(driver.ended()).await;
     local.shutdown().await;
     assert!(said.ends_with("passed\n"), "{said}");
 }

@@ -15,6 +15,9 @@ import { Tap } from "./tap.mjs";
 /** How long what must happen may take, in milliseconds. Never reached unless something is broken. */
 const PATIENCE_MS = 20_000;
 
+/** How long all of it may take, in milliseconds. */
+const LIMIT_MS = 55_000;
+
 const [folder, executablePath] = process.argv.slice(2);
 const { chromium } = createRequire(`${folder}/`)("playwright-core");
 
@@ -49,7 +52,7 @@ const shown = (id) =>
     text: section.querySelector(".window").textContent,
     rows: section.querySelectorAll(".shown tr").length,
     progress: section.querySelector("progress").position,
-    busy: section.getAttribute("aria-busy"),
+    busy: section.querySelector(".window").getAttribute("aria-busy"),
   }));
 const until = (id, wanted) =>
   page.waitForFunction(
@@ -176,18 +179,92 @@ const scenarios = {
     }
   },
 
+  async "a connection to the service that breaks leaves no whole result"() {
+    await start("rows", { count: 55_555, gate_at: 5 });
+    const function_ = await gate.somebody();
+    await until("rows", { numbers: "5 of 55,555" });
+    tap.asked("count=55555&").break();
+    await ended("rows");
+    const { state, status } = await shown("rows");
+    assert.equal(state, "broken");
+    assert.match(status, /^Broken after 5 rows: .+ What arrived is kept\.$/);
+    function_.open();
+  },
+
+  async "what ends without its last word, or with a wrong one, is broken"() {
+    const row = '{"row":0,"station":"Bergen","celsius":1,"wind":2}\n';
+    const bodies = [
+      ["rows", "", "0 rows: the last line is missing"],
+      ["rows", row, "1 rows: the last line is missing"],
+      ["rows", `${row}{"end":{"count":1,"crc32":"00000000"}}\n`, "1 rows: the sum of the rows is another one"],
+      ["rows", `${row}{"end":{"count":2,"crc32":"00000000"}}\n`, "1 rows: the function sent 2 rows"],
+      ["rows", `${row}{"row":2}\n`, "1 rows: row 1 is missing"],
+      ["rows", `${row}{"row":`, "1 rows: the last line is missing"],
+      ["rows", `${row}no\n`, "1 rows: row 1 is no JSON"],
+      ["tokens", "id: 0\nevent: token\ndata: a\n\n", "1 tokens: the last event is missing"],
+      ["tokens", "id: 1\nevent: token\ndata: a\n\n", "0 tokens: token 0 is missing"],
+      ["tokens", 'event: end\ndata: {"count":1}\n\n', "0 tokens: the function sent 1 tokens"],
+      ["tokens", 'event: error\ndata: {"type":"Function.X","requestId":"r"}\n\n', "0 tokens: Function.X"],
+    ];
+    for (const [id, body, why] of bodies) {
+      await page.route(`**/${id}?*`, (route) => route.fulfill({ body }), { times: 1 });
+      await start(id, {});
+      await until(id, { state: "broken" });
+      assert.equal((await shown(id)).status, `Broken after ${why}. What arrived is kept.`, body);
+    }
+  },
+
   async "what is refused is told"() {
     await page.$eval("#rows form", (form) => (form.noValidate = true));
     await start("rows", { count: 1_000_001 });
     await until("rows", { state: "broken" });
-    assert.equal((await shown("rows")).status, "Refused: 400 Bad Request: count is at most 1000000.");
+    assert.equal((await shown("rows")).status, "No answer: 400 Bad Request: count is at most 1000000.");
+    await page.route("**/tokens?*", (route) => route.abort(), { times: 1 });
+    await start("tokens", {});
+    await until("tokens", { state: "broken" });
+    assert.equal((await shown("tokens")).status, "No answer: the gateway cannot be reached.");
+  },
+
+  async "a table that is taller than browsers can show is scrolled to its ends"() {
+    const seen = await page.evaluate(async () => {
+      const { Table } = await import("/table.js");
+      // A copy, to which the page's own table does not listen.
+      const section = document.getElementById("rows").cloneNode(true);
+      document.getElementById("rows").replaceWith(section);
+      const area = section.querySelector(".window");
+      const frames = async () => {
+        for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+      };
+      const table = new Table(section);
+      for (let row = 0; row < 1_000_000; row++) table.push([`${row}`, "", "", ""]);
+      section.querySelector("[name=follow]").checked = false;
+      const seen = [];
+      for (const part of [0, 0.5, 1]) {
+        table.paint();
+        area.scrollTop = part * area.scrollHeight;
+        await frames();
+        // Those that are between the header and the lower edge.
+        const top = section.querySelector("thead").getBoundingClientRect().bottom;
+        const { bottom } = area.getBoundingClientRect();
+        const inside = [...section.querySelectorAll(".shown tr")].filter((row) => {
+          const at = row.getBoundingClientRect();
+          return at.bottom > top + 1 && at.top < bottom - 1;
+        });
+        seen.push([inside[0]?.cells[0].textContent, inside.at(-1)?.cells[0].textContent].map(Number));
+      }
+      return seen;
+    });
+    assert.equal(seen[0][0], 0);
+    assert.ok(Math.abs(seen[1][0] - 500_000) < 1000, `${seen[1]} in the middle`);
+    assert.equal(seen[2][1], 999_999);
+    for (const [first, last] of seen) assert.ok(last - first >= 10 && last - first < 30, `${first} to ${last}`);
   },
 };
 
 const impatience = setTimeout(() => {
   console.log(`still at: ${now}`);
   process.exit(1);
-}, 3 * PATIENCE_MS);
+}, LIMIT_MS);
 let now = "the page";
 try {
   await page.goto(address);

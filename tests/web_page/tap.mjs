@@ -23,7 +23,7 @@ export class Tap {
     this.#to = { host, port };
   }
 
-  /** The connection on which this was asked; its `closed` is kept as soon as the gateway has closed it. */
+  /** The connection on which this was asked: it is `closed` by the gateway, or can `break` as by the service. */
   asked(words) {
     const found = [...this.#connections].filter(({ asked }) => asked.includes(words));
     if (found.length !== 1) throw new Error(`${found.length} connections have asked ${words}`);
@@ -36,6 +36,8 @@ export class Tap {
     connection.closed = new Promise((resolve) => {
       for (const event of ["end", "error"]) from.on(event, resolve);
     });
+    connection.break = () => to.destroy();
+    to.on("close", () => from.destroy());
     this.#connections.add(connection);
     from.on("data", (bytes) => {
       connection.asked = (connection.asked + bytes.toString("latin1")).slice(-ASKED_BYTES);

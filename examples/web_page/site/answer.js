@@ -7,6 +7,15 @@
  */
 const TURN_MS = 8;
 
+/** What is handed on at once, in bytes: a millisecond or so of work. A browser may have megabytes at once. */
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * How many bytes are read ahead of what is worked on. When a stream breaks, browsers drop what of it was
+ * not read; when more than so many wait, the sender has to.
+ */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+
 /** The most bytes that are read of an answer that says why there is none. */
 const REFUSAL_BYTES = 64 * 1024;
 
@@ -15,7 +24,10 @@ export class Refused extends Error {}
 
 /** Asks, and returns as soon as an answer has begun. */
 export async function ask(url, headers, signal) {
-  const response = await fetch(url, { headers, signal, cache: "no-store", credentials: "same-origin" });
+  const response = await fetch(url, { headers, signal, cache: "no-store" }).catch((error) => {
+    // All that browsers tell of why they could not fetch. An abort is something else.
+    throw error instanceof TypeError ? new Refused("the gateway cannot be reached") : error;
+  });
   if (!response.ok) throw new Refused(await reason(response));
   return response;
 }
@@ -38,20 +50,71 @@ export function total(response) {
 /** The bytes, piece by piece. Whoever stops asking for more lets the sender wait. */
 export async function* pieces(response) {
   const reader = response.body.getReader();
+  const ahead = new Ahead(reader);
   let turn = performance.now();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-      if (performance.now() - turn > TURN_MS) {
-        await others();
-        turn = performance.now();
+    for (let bytes; (bytes = await ahead.next()) !== undefined; ) {
+      for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+        yield bytes.subarray(from, from + PIECE_BYTES);
+        if (performance.now() - turn > TURN_MS) {
+          await others();
+          turn = performance.now();
+        }
       }
     }
   } finally {
     // Whoever breaks out of the loop wants no more; after the end this does nothing.
     reader.cancel().catch(() => {});
+  }
+}
+
+/** Reads before it is asked. */
+class Ahead {
+  #reader;
+  #read = [];
+  #bytes = 0;
+  #ended = false;
+  #failure;
+  #reading = false;
+  /** Called when there is something new. */
+  #told = () => {};
+
+  constructor(reader) {
+    this.#reader = reader;
+    this.#go_on();
+  }
+
+  /** What was read first; nothing at the end. A failure comes behind all that was read before it. */
+  async next() {
+    while (this.#read.length === 0) {
+      if (this.#failure) throw this.#failure;
+      if (this.#ended) return undefined;
+      await new Promise((resolve) => (this.#told = resolve));
+    }
+    const bytes = this.#read.shift();
+    this.#bytes -= bytes.length;
+    this.#go_on();
+    return bytes;
+  }
+
+  async #go_on() {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (!this.#ended && this.#bytes < AHEAD_BYTES) {
+        const { done, value } = await this.#reader.read();
+        this.#ended = done;
+        if (!done) {
+          this.#read.push(value);
+          this.#bytes += value.length;
+        }
+        this.#told();
+      }
+    } catch (failure) {
+      this.#failure = failure;
+      this.#told();
+    }
+    this.#reading = false;
   }
 }
 

@@ -19,6 +19,7 @@ export class Run {
   #numbers;
   #status;
   #check;
+  #window;
   #abort;
   #bytes = 0;
   #total = {};
@@ -38,6 +39,7 @@ export class Run {
     this.#numbers = find(".numbers");
     this.#status = find(".status");
     this.#check = find(".check");
+    this.#window = find(".window");
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#part.clear();
@@ -93,7 +95,7 @@ export class Run {
   }
 
   #broken(error) {
-    if (error instanceof Refused) return `Refused: ${error.message}.`;
+    if (error instanceof Refused) return `No answer: ${error.message}.`;
     // All that browsers say of a connection that broke is that they could not fetch.
     const why = error instanceof TypeError ? "the stream broke off" : error.message;
     return `Broken after ${this.#items()}: ${why}. What arrived is kept.`;
@@ -115,7 +117,8 @@ export class Run {
     // A button that is switched off would lose the keyboard.
     const focused = document.activeElement;
     this.#section.dataset.state = state;
-    this.#section.setAttribute("aria-busy", reading);
+    // Not of the section: what is busy is not read aloud, and the status is to be.
+    this.#window.setAttribute("aria-busy", reading);
     this.#status.textContent = words;
     this.#check.hidden = state !== "whole";
     this.#stop.disabled = !reading;

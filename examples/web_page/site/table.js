@@ -57,36 +57,31 @@ export class Table {
     const full = count * this.#row_height;
     const height = Math.min(full, HEIGHT_MAX);
     const seen = Math.ceil(this.#window.clientHeight / this.#row_height);
-    if (this.#follow.checked) {
-      // The document may be shorter still: its height follows.
-      this.#spaces(height, 0);
-      this.#window.scrollTop = this.#window.scrollHeight;
-    }
     const top = this.#window.scrollTop;
+    const follow = this.#follow.checked;
     const in_proportion = full > height;
     let first = Math.floor(top / this.#row_height);
     if (in_proportion) {
       const whole = this.#window.scrollHeight - this.#window.clientHeight;
       first = Math.round((top / Math.max(1, whole)) * Math.max(0, count - seen + 1));
     }
+    if (follow) first = Math.max(0, count - seen);
     const from = Math.max(0, Math.min(first - BESIDE, count));
     const to = Math.min(count, first + seen + BESIDE);
-    let above = from * this.#row_height;
-    if (in_proportion) above = Math.max(0, top - (first - from) * this.#row_height);
     const rows = (to - from) * this.#row_height;
-    this.#spaces(Math.min(above, height - rows), Math.max(0, height - above - rows));
+    let above = from * this.#row_height;
+    if (in_proportion) above = follow ? height - rows : top - (first - from) * this.#row_height;
+    above = Math.max(0, Math.min(above, height - rows));
+    this.#above.style.height = `${above}px`;
+    this.#below.style.height = `${Math.max(0, height - above - rows)}px`;
     this.#fill(from, to);
+    if (follow) this.#window.scrollTop = this.#window.scrollHeight;
     const row = this.#shown.rows[0]?.getBoundingClientRect().height;
     // The reader's zoom or font has changed.
     if (row > 0 && Math.abs(row - this.#row_height) > 0.01) {
       this.#row_height = row;
       this.#soon();
     }
-  }
-
-  #spaces(above, below) {
-    this.#above.style.height = `${Math.max(0, above)}px`;
-    this.#below.style.height = `${Math.max(0, below)}px`;
   }
 
   /** The rows that are there already get other words. */

@@ -77,11 +77,11 @@ export class Tokens {
   }
 }
 
-/** The words of an error event: a problem in JSON, or plain text. */
+/** The words of an error event: of the gateway's own its type, of others what they say. */
 function detail(data) {
   try {
     const said = JSON.parse(data);
-    return `${said.detail ?? said.message ?? data}`;
+    return `${said.type ?? said.message ?? data}`;
   } catch {
     return data;
   }
