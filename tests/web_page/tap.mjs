@@ -23,7 +23,7 @@ export class Tap {
     this.#to = { host, port };
   }
 
-  /** The connection on which this was asked: it is `closed` by the gateway, or can `break` as by the service. */
+  /** The connection on which this was asked: the gateway has `closed` it, or it can `break` as by the service. */
   asked(words) {
     const found = [...this.#connections].filter(({ asked }) => asked.includes(words));
     if (found.length !== 1) throw new Error(`${found.length} connections have asked ${words}`);

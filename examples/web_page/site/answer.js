@@ -81,7 +81,7 @@ class Ahead {
 
   constructor(reader) {
     this.#reader = reader;
-    this.#go_on();
+    this.#goOn();
   }
 
   /** What was read first; nothing at the end. A failure comes behind all that was read before it. */
@@ -93,11 +93,11 @@ class Ahead {
     }
     const bytes = this.#read.shift();
     this.#bytes -= bytes.length;
-    this.#go_on();
+    this.#goOn();
     return bytes;
   }
 
-  async #go_on() {
+  async #goOn() {
     if (this.#reading) return;
     this.#reading = true;
     try {

@@ -70,7 +70,7 @@ export class Run {
     this.#begun = performance.now();
     const before = { bytes: this.#bytes, items: this.#part.count };
     this.#show("reading", "Reading …");
-    this.#paint_while(abort);
+    this.#paintWhile(abort);
     try {
       const { url, headers } = this.#part.question(parameters);
       const response = await ask(url, headers, abort.signal);
@@ -127,11 +127,11 @@ export class Run {
     if (focused === this.#resume && reading) this.#stop.focus();
   }
 
-  #paint_while(abort) {
+  #paintWhile(abort) {
     requestAnimationFrame(() => {
       if (this.#abort !== abort) return;
       this.#paint();
-      this.#paint_while(abort);
+      this.#paintWhile(abort);
     });
   }
 

@@ -3,7 +3,7 @@
 /** Rows above and below the seen ones, so that a short scroll finds them there. */
 const BESIDE = 10;
 
-/** Browsers give up on taller things, Firefox at 17.9 million pixels. Taller tables are scrolled in proportion. */
+/** In pixels. Browsers give up on taller things, Firefox at 17.9 million: there the table is scrolled in proportion. */
 const HEIGHT_MAX = 10_000_000;
 
 /** Until a row was measured, in pixels. */
@@ -17,7 +17,7 @@ export class Table {
   #below;
   #follow;
   #rows = [];
-  #row_height = ROW_HEIGHT;
+  #rowHeight = ROW_HEIGHT;
   #painting = false;
 
   constructor(section) {
@@ -54,23 +54,23 @@ export class Table {
   paint() {
     const count = this.#rows.length;
     this.#table.setAttribute("aria-rowcount", count + 1);
-    const full = count * this.#row_height;
+    const full = count * this.#rowHeight;
     const height = Math.min(full, HEIGHT_MAX);
-    const seen = Math.ceil(this.#window.clientHeight / this.#row_height);
+    const seen = Math.ceil(this.#window.clientHeight / this.#rowHeight);
     const top = this.#window.scrollTop;
     const follow = this.#follow.checked;
-    const in_proportion = full > height;
-    let first = Math.floor(top / this.#row_height);
-    if (in_proportion) {
+    const inProportion = full > height;
+    let first = Math.floor(top / this.#rowHeight);
+    if (inProportion) {
       const whole = this.#window.scrollHeight - this.#window.clientHeight;
       first = Math.round((top / Math.max(1, whole)) * Math.max(0, count - seen + 1));
     }
     if (follow) first = Math.max(0, count - seen);
     const from = Math.max(0, Math.min(first - BESIDE, count));
     const to = Math.min(count, first + seen + BESIDE);
-    const rows = (to - from) * this.#row_height;
-    let above = from * this.#row_height;
-    if (in_proportion) above = follow ? height - rows : top - (first - from) * this.#row_height;
+    const rows = (to - from) * this.#rowHeight;
+    let above = from * this.#rowHeight;
+    if (inProportion) above = follow ? height - rows : top - (first - from) * this.#rowHeight;
     above = Math.max(0, Math.min(above, height - rows));
     this.#above.style.height = `${above}px`;
     this.#below.style.height = `${Math.max(0, height - above - rows)}px`;
@@ -78,8 +78,8 @@ export class Table {
     if (follow) this.#window.scrollTop = this.#window.scrollHeight;
     const row = this.#shown.rows[0]?.getBoundingClientRect().height;
     // The reader's zoom or font has changed.
-    if (row > 0 && Math.abs(row - this.#row_height) > 0.01) {
-      this.#row_height = row;
+    if (row > 0 && Math.abs(row - this.#rowHeight) > 0.01) {
+      this.#rowHeight = row;
       this.#soon();
     }
   }

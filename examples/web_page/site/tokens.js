@@ -70,10 +70,10 @@ export class Tokens {
     if (this.#waiting === "") return;
     // Who has scrolled up reads there.
     const { scrollTop, clientHeight, scrollHeight } = this.#window;
-    const at_end = scrollTop + clientHeight >= scrollHeight - 2;
+    const atEnd = scrollTop + clientHeight >= scrollHeight - 2;
     this.#text.appendData(this.#waiting);
     this.#waiting = "";
-    if (at_end) this.#window.scrollTop = this.#window.scrollHeight;
+    if (atEnd) this.#window.scrollTop = this.#window.scrollHeight;
   }
 }
 
