@@ -4,17 +4,22 @@
 mod complaint;
 mod quantity;
 mod route;
+mod segments;
 mod timeouts;
 mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use serde::Deserialize;
 
 pub use complaint::Complaint;
 pub(crate) use route::Route;
+pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
-pub(crate) use upstream::{EventFormat, Lambda, Upstream};
+pub(crate) use upstream::{
+    EventFormat, Http, Lambda, Limits, Local, Prelude, Process, Sign, Upstream, names_in_braces,
+};
 
 /// Nobody but this machine, until the configuration says otherwise.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -24,6 +29,7 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) aws: Aws,
+    pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -44,6 +50,7 @@ struct File {
     listen: SocketAddr,
     #[serde(default)]
     aws: Aws,
+    segments: Option<toml::Spanned<Segments>>,
     #[serde(default)]
     routes: Vec<route::Table>,
 }
@@ -53,7 +60,8 @@ fn listen_default() -> SocketAddr {
 }
 
 impl Config {
-    /// Reads a configuration; `name` is what complaints call the file.
+    /// Reads a configuration; `name` is what complaints call the file, and paths in it are meant from
+    /// that file's folder.
     ///
     /// # Errors
     ///
@@ -62,14 +70,22 @@ impl Config {
         let at = |span, reason| Complaint::new(name, text, span, reason);
         let file: File =
             toml::from_str(text).map_err(|error| at(error.span(), error.message().to_owned()))?;
+        let segments = match file.segments {
+            Some(segments) => {
+                segments.get_ref().check().map_err(|reason| at(Some(segments.span()), reason))?;
+                segments.into_inner()
+            }
+            None => Segments::default(),
+        };
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            routes.push(table.into_route().map_err(|(span, reason)| at(span, reason))?);
+            routes.push(table.into_route(folder).map_err(|(span, reason)| at(span, reason))?);
         }
         crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
             at(routes.get(route).map(|route| route.path.span()), reason)
         })?;
-        Ok(Self { listen: file.listen, aws: file.aws, routes })
+        Ok(Self { listen: file.listen, aws: file.aws, segments, routes })
     }
 
     /// Where the gateway listens.

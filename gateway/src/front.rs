@@ -15,7 +15,7 @@ use crate::config::{Config, Route};
 use crate::event::Shown;
 use crate::problem::Problem;
 use crate::routes::{Found, Parameters, Routes};
-use crate::upstream::Upstream;
+use crate::upstream::{Lasting, Maker, Upstream};
 
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
@@ -29,11 +29,13 @@ struct Served {
 }
 
 impl Front {
-    pub(crate) async fn new(config: &Config) -> Result<Self, String> {
+    /// `lasting` is what upstreams share with those of other configurations.
+    pub(crate) async fn new(config: &Config, lasting: &Lasting) -> Result<Self, String> {
         let routes = Routes::new(&config.routes).map_err(|(_, reason)| reason)?;
+        let maker = Maker::new(config, lasting);
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            let upstream = Upstream::of(route, &config.aws).await?;
+            let upstream = maker.upstream(route).await?;
             served.push(Served { route: route.clone(), upstream });
         }
         Ok(Self { routes, served })
@@ -72,6 +74,7 @@ impl Front {
             parameters: &parameters,
             peer,
             request_id,
+            authorizer: None,
             now: SystemTime::now(),
         };
         let answer = served.upstream.ask(&shown).await?;

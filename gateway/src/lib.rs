@@ -11,6 +11,8 @@ mod server;
 
 mod front;
 
+mod hop_by_hop;
+
 mod event;
 
 mod upstream;

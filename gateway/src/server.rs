@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
 use crate::front::Front;
+use crate::upstream::Lasting;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -52,7 +53,8 @@ impl Gateway {
     ///
     /// The address is taken; an upstream cannot be made ready.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let front = Arc::new(Front::new(&config).await.map_err(Error::Upstream)?);
+        let front =
+            Arc::new(Front::new(&config, &Lasting::default()).await.map_err(Error::Upstream)?);
         let cannot_listen = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the SDKs that tests/other_clients.rs streams with, the S3 server of stream-fn/tests/s3, and what
-# drives the browser of tests/web_page.rs, into target/other-clients: boto3 and moto into a virtual
-# environment, @aws-sdk/client-lambda and playwright-core as their package-lock.json have them. Run it again
-# at will.
+# Installs the SDKs that tests/other_clients.rs streams with, the S3 server of stream-fn/tests/s3, what
+# tests/deploy.rs reads templates with, and what drives the browser of tests/web_page.rs, into
+# target/other-clients: boto3, moto, cfn-lint and aws-sam-translator into a virtual environment,
+# @aws-sdk/client-lambda and playwright-core as their package-lock.json have them. Run it again at will.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 into=$here/../../target/other-clients

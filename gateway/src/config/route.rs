@@ -1,6 +1,7 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
 use std::ops::Range;
+use std::path::Path;
 
 use http::Method;
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use toml::Spanned;
 
 use super::quantity;
 use super::timeouts::Timeouts;
-use super::upstream::{Lambda, Upstream};
+use super::upstream::{self, Lambda, Upstream};
 
 /// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
 const BODY_MAX: u64 = 6 * 1_000_000;
@@ -21,6 +22,8 @@ pub(crate) struct Route {
     /// None is any.
     pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
+    /// Whether objects are fetched by segments.
+    pub(crate) segments: bool,
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
@@ -33,7 +36,10 @@ pub(super) struct Table {
     path: Spanned<String>,
     #[serde(default)]
     methods: Vec<Spanned<String>>,
-    lambda: Option<Lambda>,
+    lambda: Option<Spanned<Lambda>>,
+    http: Option<Spanned<upstream::HttpTable>>,
+    local: Option<Spanned<upstream::LocalTable>>,
+    segments: Option<Spanned<bool>>,
     authorizer: Option<Spanned<String>>,
     #[serde(default)]
     timeouts: Timeouts,
@@ -45,12 +51,11 @@ pub(super) struct Table {
 type Wrong = (Option<Range<usize>>, String);
 
 impl Table {
-    pub(super) fn into_route(self) -> Result<Route, Wrong> {
+    /// `folder` is that of the file: paths in it are meant from there.
+    pub(super) fn into_route(self, folder: &Path) -> Result<Route, Wrong> {
         let path = self.path;
-        let Some(upstream) = self.lambda.map(Upstream::Lambda) else {
-            let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
-            return Err((Some(path.span()), reason.into()));
-        };
+        let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
+        let segments = upstream::segments(&upstream, self.segments)?;
         match self.authorizer {
             Some(name) if name.get_ref() == "none" => {}
             Some(name) => {
@@ -75,6 +80,6 @@ impl Table {
             }
         }
         let body_max = self.body_max.unwrap_or(BODY_MAX);
-        Ok(Route { path, methods, upstream, timeouts: self.timeouts, body_max })
+        Ok(Route { path, methods, upstream, segments, timeouts: self.timeouts, body_max })
     }
 }
