@@ -9,9 +9,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use local_lambda::{Function, LocalLambda, Logs};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -33,17 +40,15 @@ async fn a_browser_shows_what_arrives_and_how_it_ended() {
     let Some((playwright, chromium)) = browser() else { return };
     let mut driver = Driver::start(&playwright, &chromium).await;
     let local = service(&driver.places.gate).await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("gateway.toml");
-    std::fs::write(&config, configured(&driver.places.service)).unwrap();
-    let (_gateway, page) = gateway(&config).await;
+    let example = Gateway::start(&configured()).await;
+    let tapped = Gateway::start(&tapped(&driver.places.service)).await;
 
     driver
         .tell(json!({
-            "page": page,
+            "page": tapped.address,
             "service": local.addr().to_string(),
             "count": ROWS,
-            "crc32": sum(&local).await,
+            "crc32": sum(&example.address).await,
         }))
         .await;
     let said = in_time(driver.ended()).await;
@@ -75,60 +80,77 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
     None
 }
 
-/// The functions of the page, one of which waits at the gate where it is asked to.
+/// The function of the page, which waits at the gate where it is asked to.
 async fn service(gate: &str) -> LocalLambda {
-    let site = format!("directory:{ROOT}/examples/web_page/site");
     LocalLambda::builder()
         .function(Function::new("web_page", example("web_page")).env("WEB_PAGE_GATE", gate))
-        .function(Function::new("site", ready_function()).env("STREAM_FN_SOURCE", site))
         .logs(Logs::Discard)
         .start()
         .await
         .unwrap()
 }
 
-/// The example's own configuration, on free ports, with the service behind the driver's tap.
-fn configured(service: &str) -> String {
+/// The example's own configuration, on a free port, with what was built for the tests.
+fn configured() -> String {
     let mut text =
         std::fs::read_to_string(format!("{ROOT}/examples/web_page/gateway.toml")).unwrap();
-    for (old, new) in [("127.0.0.1:8080", "127.0.0.1:0"), ("127.0.0.1:9001", service)] {
-        assert_eq!(text.matches(old).count(), 1, "{old}");
-        text = text.replace(old, new);
+    for (old, new) in [
+        ("127.0.0.1:8080", "127.0.0.1:0".to_owned()),
+        ("\"../..\"", format!("{ROOT:?}")),
+        ("\"target/release/stream-fn\"", format!("{:?}", ready_function())),
+        ("\"target/release/examples/web_page\"", format!("{:?}", example("web_page"))),
+    ] {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, &new);
     }
     text
 }
 
-/// Runs the gateway; its address is the first thing that it says.
-async fn gateway(config: &Path) -> (Child, String) {
-    let mut gateway = Command::new(built("stream-gateway"))
-        .arg("run")
-        .arg(config)
-        .envs([("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(gateway.stdout.take().unwrap()).lines();
-    let line = in_time(said.next_line()).await.unwrap().expect("it says where it listens");
-    let address = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
-    (gateway, address)
+/// The same, with the function of the page in a service behind the driver's tap.
+fn tapped(service: &str) -> String {
+    let changed = configured().lines().fold(String::new(), |all, line| {
+        let function = line.starts_with("local = ") && line.contains("web_page");
+        let line = if function { "lambda = { function = \"web_page\" }" } else { line };
+        all + line + "\n"
+    });
+    assert_eq!(changed.matches("lambda").count(), 3 + 1, "three routes, and a comment");
+    changed + &format!("[aws]\nendpoint_url = \"http://{service}\"\nregion = \"us-east-1\"\n")
 }
 
-/// The sum of all rows, from the function itself.
-async fn sum(local: &LocalLambda) -> String {
-    let invoker = invoker::Invoker::new(support::client(&local.endpoint_url()));
-    let query = format!("count={ROWS}");
-    let event = json!({
-        "version": "2.0", "rawPath": "/rows", "rawQueryString": query, "headers": {},
-        "queryStringParameters": {"count": ROWS.to_string()},
-        "requestContext": {"stage": "$default", "http": {"method": "GET", "path": "/rows"}},
-    });
-    let invocation = invoker::Invocation::new("web_page").payload(event.to_string());
-    let mut stream = in_time(invoker.invoke(invocation)).await.unwrap();
-    let mut all = Vec::new();
-    while let Some(bytes) = in_time(stream.next_bytes()).await {
-        all.extend_from_slice(&bytes.unwrap());
+/// The gateway's program.
+struct Gateway {
+    address: String,
+    _program: Child,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    async fn start(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut program = Command::new(built("stream-gateway"))
+            .arg("run")
+            .arg(file)
+            .envs([("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
+        let line = in_time(said.next_line()).await.unwrap().expect("it says where it listens");
+        let address = line.strip_prefix("listening on ").expect("it says where it listens");
+        Self { address: address.to_owned(), _program: program, _folder: folder }
     }
+}
+
+/// The sum of all rows, as they come through a gateway.
+async fn sum(gateway: &str) -> String {
+    let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let request = Request::get(format!("{gateway}/rows?count={ROWS}"));
+    let response = in_time(client.request(request.body(Empty::<Bytes>::new()).unwrap())).await;
+    let body = response.unwrap().into_body();
+    let all = in_time(body.collect()).await.unwrap().to_bytes();
     // The last line has the function's own.
     let rows = all.trim_ascii_end().iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     let (rows, end) = all.split_at(rows);

@@ -1,7 +1,7 @@
 //! The function behind a web page: HTTP requests come in; rows as NDJSON and tokens as Server-Sent Events go
 //! out while they are made, each with a last word that says how many there were and what their sum is.
 //!
-//! README.md beside this file says how to see the page. By hand, once the gateway runs:
+//! README.md beside this file says how to see the page. Without it, once the gateway runs:
 //!
 //! ```sh
 //! curl -N 'http://127.0.0.1:8080/rows?count=5&delay_ms=300'
