@@ -13,7 +13,7 @@ use toml::Spanned;
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
 pub(super) use local::Table as LocalTable;
-pub(crate) use local::{Limits, Local, Process};
+pub(crate) use local::{Local, Process, ServiceLimits};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +169,8 @@ mod tests {
     fn refused(upstream: &str) -> (Option<usize>, String) {
         let text =
             format!("[[routes]]\npath = \"/{{rest+}}\"\nauthorizer = \"none\"\n{upstream}\n");
-        let complaint = Config::parse(&text, "gateway.toml").unwrap_err();
+        let complaints = Config::parse(&text, "gateway.toml").unwrap_err();
+        let complaint = complaints.iter().next().unwrap();
         (complaint.line(), complaint.reason().to_owned())
     }
 
@@ -178,8 +179,8 @@ mod tests {
         let table = [
             ("", 2, "a route needs one upstream"),
             ("lambda = { function = \"f\" }\nhttp = { url = \"http://h/\" }", 2, "has several"),
-            ("lambda = { function = \"f\", event = \"3.0\" }", 4, "unknown variant"),
-            ("lambda = { function = \"f\", prelude = \"maybe\" }", 4, "unknown variant"),
+            ("lambda = { function = \"f\", event = \"3.0\" }", 4, "no word 3.0"),
+            ("lambda = { function = \"f\", prelude = \"maybe\" }", 4, "no word maybe"),
             (
                 "lambda = { function = \"f\", mode = \"buffered\", prelude = \"never\" }",
                 4,
@@ -192,7 +193,7 @@ mod tests {
             ("http = { url = \"http://h/{name}\" }", 4, "{name}"),
             ("http = { url = \"http://h/\", region = \"eu-west-1\" }", 4, "sign"),
             ("local = { command = \"a 'b\" }", 4, "quote"),
-            ("local = { command = \"a\", limits = \"some\" }", 4, "unknown variant"),
+            ("local = { command = \"a\", limits = \"some\" }", 4, "no word some"),
             ("local = { command = \"a\", concurrency = 0 }", 4, "nonzero"),
         ];
         for (upstream, line, reason) in table {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::lambda::failure;
 use super::{Answer, Ending, Failure};
-use crate::config::{self, Route};
+use crate::config::{self, Environment, Route};
 use crate::event::Shown;
 use answered::Answered;
 use signature::Signer;
@@ -59,8 +59,10 @@ impl Http {
         route: &Route,
         client: HttpClient,
         loaded: Option<&SdkConfig>,
+        environment: &Environment,
     ) -> Result<Self, String> {
-        let api_key = http.api_key_env.as_deref().map(api_key).transpose()?;
+        let api_key = http.api_key_env.as_deref().map(|name| api_key(name, environment));
+        let api_key = api_key.transpose()?;
         let signer = match (http.sign, loaded) {
             (Some(service), Some(loaded)) => Some(Signer::new(service, http, loaded)?),
             _ => None,
@@ -150,8 +152,8 @@ impl Http {
 }
 
 /// The value of the environment variable `name`, which no message shows.
-fn api_key(name: &str) -> Result<HeaderValue, String> {
-    let key = std::env::var(name).map_err(|_| {
+fn api_key(name: &str, environment: &Environment) -> Result<HeaderValue, String> {
+    let key = environment.variable(name).ok_or_else(|| {
         format!("the environment variable {name} has the API key of a route, and is not set")
     })?;
     match HeaderValue::from_str(key.trim()) {
@@ -168,8 +170,8 @@ fn api_key(name: &str) -> Result<HeaderValue, String> {
 /// Whether the last byte of an answer can be told from a connection that broke (RFC 9112, section 6.3).
 fn ends_provably(parts: &http::response::Parts) -> bool {
     let chunked = parts.version == Version::HTTP_11 && {
-        let codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
-        let last = codings.last().and_then(|value| value.to_str().ok());
+        let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+        let last = codings.next_back().and_then(|value| value.to_str().ok());
         last.and_then(|value| value.rsplit(',').next())
             .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
     };
