@@ -90,12 +90,15 @@ async fn service(gate: &str) -> LocalLambda {
         .unwrap()
 }
 
-/// The example's own configuration, on a free port, with what was built for the tests.
+/// The example's own configuration, on a free port, with what was built for the tests, and no log.
 fn configured() -> String {
     let mut text =
         std::fs::read_to_string(format!("{ROOT}/examples/web_page/gateway.toml")).unwrap();
     for (old, new) in [
-        ("127.0.0.1:8080", "127.0.0.1:0".to_owned()),
+        (
+            "listen = \"127.0.0.1:8080\"",
+            "listen = \"127.0.0.1:0\"\naccess_log = \"off\"".to_owned(),
+        ),
         ("\"../..\"", format!("{ROOT:?}")),
         ("\"target/release/stream-fn\"", format!("{:?}", ready_function())),
         ("\"target/release/examples/web_page\"", format!("{:?}", example("web_page"))),
