@@ -1,5 +1,6 @@
 //! Routes and functions, servers and commands behind them go in; what a client of the gateway sees, and what they
 //! see of it, comes out.
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
 
 mod formats;
 mod http;
