@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::hop_by_hop;
 use crate::upstream::{Answer, Failure};
 
 /// The id by which the gateway, its log and its client know a request.
@@ -17,16 +18,6 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// What the service calls the invocation.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
-
-/// Headers that speak of a connection, which is not the function's (RFC 9110, section 7.6.1).
-const OF_CONNECTION: [HeaderName; 6] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 /// What a client is sent.
 pub(crate) enum Sent {
@@ -39,7 +30,7 @@ pub(crate) enum Sent {
 /// The response that begins an upstream's answer.
 pub(crate) fn response(answer: Answer, has_body: bool) -> Response<Sent> {
     let Answer { status, mut headers, body, request_id, executed_version } = answer;
-    strip(&mut headers);
+    hop_by_hop::strip(&mut headers);
     for (name, value) in [(INVOCATION_ID, request_id), (EXECUTED_VERSION, executed_version)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
@@ -50,16 +41,6 @@ pub(crate) fn response(answer: Answer, has_body: bool) -> Response<Sent> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// Takes off what was meant for one connection, and what `connection` names.
-fn strip(headers: &mut HeaderMap) {
-    let named = headers.get_all(header::CONNECTION).iter();
-    let named = named.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let named: Vec<HeaderName> = named.filter_map(|name| name.trim().parse().ok()).collect();
-    for name in OF_CONNECTION.into_iter().chain(named) {
-        headers.remove(name);
-    }
 }
 
 impl Body for Sent {

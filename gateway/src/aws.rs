@@ -46,12 +46,19 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// What leads to functions.
-    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Config {
+    pub(crate) fn lambda(&self) -> Result<aws_sdk_lambda::Config, Wrong> {
         let mut lambda = aws_sdk_lambda::config::Builder::from(&self.sdk);
+        if self.sdk.region().is_none() {
+            if !self.endpoint.as_deref().is_some_and(is_loopback) {
+                let reason = "no region: write region in [aws], or set AWS_REGION";
+                return Err(whole(reason.into()));
+            }
+            lambda = lambda.region(Region::from_static(LOOPBACK_REGION));
+        }
         if let Some(url) = &self.endpoint {
             lambda = lambda.endpoint_url(url);
         }
-        lambda.build()
+        Ok(lambda.build())
     }
 }
 
@@ -74,6 +81,10 @@ impl Access {
     /// What the configuration says of files and variables, without asking anybody.
     pub(crate) async fn check(&self) -> Result<(), Wrong> {
         self.http_client().await.map(drop)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// With the proxies of the environment and the certificates that are trusted.
@@ -115,13 +126,6 @@ impl Access {
         let mut sdk = loader.load().await;
         let endpoint = self.endpoint(&sdk)?;
         let loopback = endpoint.as_deref().is_some_and(is_loopback);
-        if sdk.region().is_none() {
-            if !loopback {
-                let reason = "no region: write region in [aws], or set AWS_REGION";
-                return Err(whole(reason.into()));
-            }
-            sdk = sdk.into_builder().region(Region::from_static(LOOPBACK_REGION)).build();
-        }
         if let Some(credentials) = self.credentials(&sdk, loopback).await {
             sdk = sdk.into_builder().credentials_provider(credentials).build();
         }

@@ -8,6 +8,7 @@ mod limits;
 mod listen;
 mod quantity;
 mod route;
+mod segments;
 mod timeouts;
 mod tls;
 mod upstream;
@@ -25,9 +26,13 @@ pub use complaint::{Complaint, Complaints};
 pub(crate) use environment::Environment;
 pub(crate) use limits::Limits;
 pub(crate) use route::Route;
+pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use tls::Tls;
-pub(crate) use upstream::{EventFormat, Lambda, Upstream};
+pub(crate) use upstream::{
+    EventFormat, Http, Lambda, Limits as LocalLimits, Local, Prelude, Process, Sign, Upstream,
+    names_in_braces,
+};
 
 use complaint::Source;
 
@@ -49,6 +54,7 @@ pub struct Config {
     pub(crate) shutdown_grace: Duration,
     pub(crate) limits: Limits,
     pub(crate) aws: Aws,
+    pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
     pub(crate) environment: Environment,
     /// What is served although somebody may not have meant it.
@@ -71,6 +77,7 @@ struct File {
     timeouts: Timeouts,
     #[serde(default)]
     aws: Aws,
+    segments: Option<Spanned<Segments>>,
     #[serde(default)]
     routes: Vec<route::Table>,
 }
@@ -104,9 +111,14 @@ impl Config {
         let mut wrong: Vec<Wrong> = Vec::new();
         let (listen, admin) = listen::addresses(file.listen, file.admin, &mut wrong);
         file.aws.check(&mut wrong);
+        if let Some(segments) = &file.segments
+            && let Err(reason) = segments.get_ref().check()
+        {
+            wrong.push((Some(segments.span()), reason));
+        }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            match table.into_route(&file.limits, file.timeouts) {
+            match table.into_route(folder, &file.limits, file.timeouts) {
                 Ok(route) => routes.push(route),
                 Err(reason) => wrong.push(reason),
             }
@@ -129,6 +141,7 @@ impl Config {
             shutdown_grace: file.shutdown_grace.unwrap_or(SHUTDOWN_GRACE_DEFAULT),
             limits: file.limits,
             aws: file.aws.beside(folder),
+            segments: file.segments.map(Spanned::into_inner).unwrap_or_default(),
             routes,
             environment: Environment::default(),
             notes,

@@ -1,7 +1,11 @@
 //! A request comes in, with what the gateway knows about it; the event that its function sees goes out,
 //! as JSON. Pure.
 
+mod alb;
+mod forwarded;
 mod http_api;
+mod raw;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,11 +13,24 @@ use std::time::SystemTime;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::EventFormat;
+
+/// The only stage that there is.
+const STAGE: &str = "$default";
+/// What stands for the account: the gateway has none.
+const ANONYMOUS: &str = "anonymous";
+
+/// In the extensions of a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OverTls;
+
+/// Why a request is none that a function could be shown; one sentence for whoever sent it.
+#[derive(Debug)]
+pub(crate) struct NoEvent(pub(crate) String);
 
 /// A request as it is shown to a function.
 pub(crate) struct Shown<'a> {
@@ -25,16 +42,56 @@ pub(crate) struct Shown<'a> {
     pub(crate) parameters: &'a [(String, String)],
     pub(crate) peer: SocketAddr,
     pub(crate) request_id: &'a str,
+    /// What the authorizer says of the caller, in the shape of the event's format.
+    pub(crate) authorizer: Option<&'a Value>,
     pub(crate) now: SystemTime,
 }
 
 impl Shown<'_> {
     /// As JSON, in the format that the function expects.
-    pub(crate) fn event(&self, format: EventFormat) -> Bytes {
+    ///
+    /// # Errors
+    ///
+    /// The format has no place for such a request.
+    pub(crate) fn event(&self, format: EventFormat) -> Result<Bytes, NoEvent> {
         let event = match format {
             EventFormat::HttpApi => http_api::event(self),
+            EventFormat::Rest => rest::event(self),
+            EventFormat::Alb => alb::event(self, false),
+            EventFormat::AlbMultiValue => alb::event(self, true),
+            EventFormat::Raw => return raw::payload(self),
         };
-        event.to_string().into()
+        Ok(event.to_string().into())
+    }
+
+    /// The headers that an upstream is shown: without what was meant for the client's connection, and with
+    /// what is known of it.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        forwarded::headers(self)
+    }
+
+    /// Makes something of the same request without a header.
+    pub(crate) fn without<T>(&self, name: &HeaderName, make: impl FnOnce(&Shown<'_>) -> T) -> T {
+        let mut request = self.request.clone();
+        request.headers.remove(name);
+        make(&Shown { request: &request, ..*self })
+    }
+
+    /// `http` or `https`, as the client came.
+    fn scheme(&self) -> &str {
+        match self.request.extensions.get::<OverTls>() {
+            Some(OverTls) => "https",
+            None => "http",
+        }
+    }
+
+    /// All values of each header, in their order.
+    fn all_headers(&self) -> BTreeMap<String, Vec<String>> {
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in &self.headers() {
+            all.entry(name.as_str().to_owned()).or_default().extend(text(Some(value)));
+        }
+        all
     }
 
     /// The name that the client called, with its port if it said one.
@@ -84,6 +141,18 @@ fn parameters(query: &str) -> BTreeMap<String, Vec<String>> {
         parameters.entry(decoded(name)).or_default().push(decoded(value));
     }
     parameters
+}
+
+/// The last value of each name.
+fn last(all: &BTreeMap<String, Vec<String>>) -> Value {
+    let last = all.iter().map(|(name, values)| (name.clone(), values.last().cloned().into()));
+    Value::Object(last.collect())
+}
+
+/// All values of each name.
+fn multiple(all: &BTreeMap<String, Vec<String>>) -> Value {
+    let multiple = all.iter().map(|(name, values)| (name.clone(), values.clone().into()));
+    Value::Object(multiple.collect::<Map<_, _>>())
 }
 
 /// Whether a body of this type is handed over as it is. Other bodies may be anything, and travel as

@@ -16,7 +16,7 @@ use crate::config::{Complaints, Config, Route};
 use crate::event::Shown;
 use crate::problem::Problem;
 use crate::routes::{Found, Parameters, Routes};
-use crate::upstream::Upstream;
+use crate::upstream::{Lasting, Maker, Upstream};
 
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
@@ -30,14 +30,21 @@ struct Served {
 }
 
 impl Front {
+    /// `lasting` and `access` are what upstreams share with those of other configurations.
+    ///
     /// # Errors
     ///
     /// All routes that cannot be served, and why.
-    pub(crate) async fn new(config: &Config, access: &Access) -> Result<Self, Complaints> {
+    pub(crate) async fn new(
+        config: &Config,
+        lasting: &Lasting,
+        access: &Access,
+    ) -> Result<Self, Complaints> {
         let mut wrong = Vec::new();
+        let maker = Maker::new(config, lasting, access);
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            match Upstream::of(route, access).await {
+            match maker.upstream(route).await {
                 Ok(upstream) => served.push(Served { route: route.clone(), upstream }),
                 Err((span, reason)) => {
                     wrong.push(config.complaint((span.or(Some(route.path.span())), reason)));
@@ -89,6 +96,7 @@ impl Front {
             parameters: &parameters,
             peer,
             request_id,
+            authorizer: None,
             now: SystemTime::now(),
         };
         let answer = served.upstream.ask(&shown).await?;

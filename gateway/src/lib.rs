@@ -13,6 +13,8 @@ mod tls;
 
 mod front;
 
+mod hop_by_hop;
+
 mod event;
 
 mod aws;

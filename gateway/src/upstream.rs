@@ -1,22 +1,31 @@
 //! A request with its body comes in; the head of an answer and a body that is whole or fails go out, from
 //! whichever kind of upstream the route has.
 
+mod lasting;
+mod maker;
+
+mod http;
 mod lambda;
+#[cfg(feature = "local")]
+mod local;
+mod segments;
 
 use std::fmt;
 use std::time::Duration;
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::aws::Access;
-use crate::config::{self, Route, Wrong};
-use crate::event::Shown;
+use crate::event::{NoEvent, Shown};
+
+pub(crate) use lasting::Lasting;
+pub(crate) use maker::Maker;
 
 /// What answers one route.
 pub(crate) enum Upstream {
     Lambda(lambda::Lambda),
+    Http(http::Http),
 }
 
 /// An answer that has begun.
@@ -58,15 +67,6 @@ pub(crate) struct Failure {
 }
 
 impl Upstream {
-    pub(crate) async fn of(route: &Route, access: &Access) -> Result<Self, Wrong> {
-        match &route.upstream {
-            config::Upstream::Lambda(lambda) => {
-                let loaded = access.loaded().await?;
-                Ok(Self::Lambda(lambda::Lambda::new(lambda, route.timeouts, loaded)))
-            }
-        }
-    }
-
     /// Asks once, and returns as soon as an answer has begun.
     ///
     /// # Cancel safety
@@ -75,7 +75,21 @@ impl Upstream {
     pub(crate) async fn ask(&self, shown: &Shown<'_>) -> Result<Answer, Failure> {
         match self {
             Self::Lambda(lambda) => lambda.ask(shown).await,
+            Self::Http(http) => http.ask(shown).await,
         }
+    }
+}
+
+impl Failure {
+    fn new(ending: Ending, status: StatusCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { ending, status, detail, error_type: None, retry_after: None, request_id: None }
+    }
+}
+
+impl From<NoEvent> for Failure {
+    fn from(NoEvent(reason): NoEvent) -> Self {
+        Self::new(Ending::Refused, StatusCode::BAD_REQUEST, reason)
     }
 }
 

@@ -74,14 +74,15 @@ enum Phase {
 }
 
 impl ResponseStream {
-    /// Waits until it is certain whether there is a head.
+    /// Waits until it is certain whether there is a head, or for the first bytes where none is looked for.
     pub(crate) async fn begin(
         begun: Begun,
         events: Events,
         mut teller: Teller,
+        heads: bool,
     ) -> Result<Self, Error> {
         teller.answered(begun.request_id.as_deref(), begun.executed_version.as_deref());
-        match Self::with_head(begun, events).await {
+        match Self::with_head(begun, events, heads).await {
             Ok(begun) => Ok(begun(teller)),
             Err(error) => {
                 teller.failed(&error);
@@ -93,6 +94,7 @@ impl ResponseStream {
     async fn with_head(
         mut begun: Begun,
         mut events: Events,
+        heads: bool,
     ) -> Result<impl FnOnce(Teller) -> Self, Error> {
         let mut reader = HeadReader::default();
         let of_http = begun.http_head.take().map(Head::from);
@@ -102,6 +104,7 @@ impl ResponseStream {
             }
             let payload = std::future::poll_fn(|cx| events.poll_payload(cx)).await;
             let beginning = match payload {
+                Some(payload) if !heads => payload.map(Beginning::Body),
                 Some(payload) => payload.and_then(|bytes| reader.push(bytes)),
                 None => Ok(Beginning::Body(reader.finish())),
             };

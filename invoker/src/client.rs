@@ -22,6 +22,8 @@ pub struct Invoker {
     #[cfg(feature = "function-url")]
     urls: Option<FunctionUrls>,
     timeouts: Timeouts,
+    /// Whether a payload may begin with a head.
+    heads: bool,
 }
 
 impl Invoker {
@@ -32,13 +34,14 @@ impl Invoker {
             #[cfg(feature = "function-url")]
             urls: None,
             timeouts: Timeouts::default(),
+            heads: true,
         }
     }
 
     /// Calls functions by their URLs only.
     #[cfg(feature = "function-url")]
     pub fn of_function_urls(urls: FunctionUrls) -> Self {
-        Self { client: None, urls: Some(urls), timeouts: Timeouts::default() }
+        Self { client: None, urls: Some(urls), timeouts: Timeouts::default(), heads: true }
     }
 
     /// Calls functions by their URLs as well, where that is how an invocation names them.
@@ -70,6 +73,14 @@ impl Invoker {
     /// Waits no longer than this.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// Whether a head is looked for at the beginning of a payload; yes if this is not called. Without it
+    /// all bytes are body, also those that look like a head. A function that is called by its URL has
+    /// the head of its HTTP answer either way.
+    pub fn heads(mut self, wanted: bool) -> Self {
+        self.heads = wanted;
         self
     }
 
@@ -144,7 +155,7 @@ impl Invoker {
         let mut teller = Teller::begin(function, self.region(invocation), segment);
         let called = self.send(invocation, retries, meter);
         match called.instrument(teller.span()).await {
-            Ok((begun, events)) => ResponseStream::begin(begun, events, teller).await,
+            Ok((begun, events)) => ResponseStream::begin(begun, events, teller, self.heads).await,
             Err(error) => {
                 teller.failed(&error);
                 Err(error)

@@ -400,6 +400,7 @@ impl Download {
             there: left.runs,
             resumed: true,
             description: left.header.description,
+            head: None,
         };
         (asking, Found::Object(Box::new(object)))
     }

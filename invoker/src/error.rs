@@ -288,15 +288,14 @@ impl Error {
         Self::new(kind, message).with_source(causes)
     }
 
-    /// What a connection says of a request to the Function URL at `origin`.
-    #[cfg(feature = "function-url")]
+    /// What a connection says of a request to `server`.
+    #[cfg(feature = "http-client")]
     pub(crate) fn from_connector(
         error: &aws_smithy_runtime_api::client::result::ConnectorError,
-        origin: &str,
+        server: &str,
         connect: Duration,
     ) -> Self {
-        let function = format!("the function at {origin}");
-        Self::unconnected(Causes::of(error), error.is_timeout(), &function, connect)
+        Self::unconnected(Causes::of(error), error.is_timeout(), server, connect)
     }
 
     /// The service's own refusal of a call by URL. `code` may have a name space behind a colon.

@@ -97,6 +97,33 @@ impl HttpClient {
         HttpClientBuilder::default()
     }
 
+    /// Sends a request that is none of an SDK's, over the same connections, and returns when the head of
+    /// its answer is there. `connect` is the time for a connection, if it takes a new one; there is no
+    /// limit for the answer, nor for its body, which fails if its connection ends before its last byte
+    /// or its last HTTP chunk. An answer that has neither a length nor chunks ends when its connection does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) without a connection in time,
+    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) if there is none, or it broke before an
+    /// answer came.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future, or the body, ends the connection.
+    pub async fn send(
+        &self,
+        request: Request<SdkBody>,
+        connect: Duration,
+    ) -> Result<Response<SdkBody>, Error> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let sent = self.connector(Some(connect), None).send(request).await;
+        match sent {
+            Ok(response) => Ok(response.map(SdkBody::from_body_1_x)),
+            Err(error) => Err(Error::from_connector(&error, &host, connect)),
+        }
+    }
+
     /// What sends requests with this limit for a connection.
     pub(crate) fn connector(
         &self,

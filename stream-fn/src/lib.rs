@@ -49,7 +49,7 @@ pub use failure::Failure;
 pub use function::Function;
 pub use http_service::{Answering, RequestBody, ResponseBody, http};
 pub use range::RangeAsk;
-pub use request::{Request, RequestContext, RequestKind};
+pub use request::{Caller, CallerKind, Request, RequestContext, RequestKind};
 pub use response::{BlockingWriter, Event, HEARTBEAT, Response, Writer};
 pub use serve::objects;
 pub use source::{Metadata, Object, Source};

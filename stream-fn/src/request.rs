@@ -1,6 +1,7 @@
 //! An invocation comes in: payload, client context and the facts about the call; a [`Request`] goes out
 //! for the handler, and the [`Ask`] that its answer will be measured by.
 
+mod caller;
 mod context;
 mod event;
 
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::SystemTime;
 
+pub use caller::{Caller, CallerKind};
 pub use context::RequestContext;
 pub use event::RequestKind;
 
@@ -162,6 +164,14 @@ impl Request {
             Error::new(ErrorKind::Payload, words)
         })?;
         Ok(event.request_context)
+    }
+
+    /// Who the front door says is calling, if it asked: by a Lambda authorizer, by a token (JWT, Cognito), or by
+    /// IAM. `None` for a plain call, and where nobody was asked, such as behind a public Function URL.
+    ///
+    /// It is as good as the front door: whoever may invoke the function directly can send it any event.
+    pub fn caller(&self) -> Option<Caller> {
+        self.request_context().ok().and_then(Caller::read)
     }
 
     /// The cookies of an HTTP API 2.0 event, each `name=value`. Other events have them in a header.
@@ -314,6 +324,26 @@ mod tests {
             });
             assert_eq!(from(request(event, None)), Some(RangeAsk::From { first: 1 }));
         }
+    }
+
+    #[test]
+    fn the_caller_is_who_the_front_door_says() {
+        let authorizer = json!({"lambda": {"principal": "anna", "scope": "a b"}});
+        let event = json!({
+            "version": "2.0", "rawPath": "/a",
+            "requestContext": {"http": {"method": "GET"}, "authorizer": authorizer},
+        });
+        let through_http = request(event, None);
+        let caller = through_http.caller().unwrap();
+        assert_eq!((caller.kind(), caller.principal()), (CallerKind::Authorizer, Some("anna")));
+        let rest = json!({
+            "path": "/a", "httpMethod": "GET",
+            "requestContext": {"authorizer": {"principalId": "anna"}},
+        });
+        assert_eq!(request(rest, None).caller().unwrap().principal(), Some("anna"));
+        // The caller's own JSON, which says whatever its caller likes.
+        let plain = json!({"requestContext": {"authorizer": {"principalId": "admin"}}});
+        assert_eq!(request(plain, None).caller(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the SDKs that tests/other_clients.rs streams with, and the S3 server of stream-fn/tests/s3, into
-# target/other-clients: boto3 and moto into a virtual environment, @aws-sdk/client-lambda as
-# package-lock.json has it. Run it again at will.
+# Installs the SDKs that tests/other_clients.rs streams with, the S3 server of stream-fn/tests/s3, and what
+# tests/deploy.rs reads templates with, into target/other-clients: boto3, moto, cfn-lint and aws-sam-translator
+# into a virtual environment, @aws-sdk/client-lambda as package-lock.json has it. Run it again at will.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 into=$here/../../target/other-clients

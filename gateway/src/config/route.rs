@@ -1,12 +1,14 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
+use std::path::Path;
+
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::limits::Limits;
 use super::timeouts::Timeouts;
-use super::upstream::{Lambda, Upstream};
+use super::upstream::{self, Lambda, Upstream};
 use super::{Wrong, quantity};
 
 /// Which requests go where.
@@ -17,6 +19,8 @@ pub(crate) struct Route {
     /// None is any.
     pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
+    /// Whether objects are fetched by segments.
+    pub(crate) segments: bool,
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
@@ -29,7 +33,10 @@ pub(super) struct Table {
     path: Spanned<String>,
     #[serde(default)]
     methods: Vec<Spanned<String>>,
-    lambda: Option<Lambda>,
+    lambda: Option<Spanned<Lambda>>,
+    http: Option<Spanned<upstream::HttpTable>>,
+    local: Option<Spanned<upstream::LocalTable>>,
+    segments: Option<Spanned<bool>>,
     authorizer: Option<Spanned<String>>,
     #[serde(default)]
     timeouts: Timeouts,
@@ -38,12 +45,16 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn into_route(self, limits: &Limits, timeouts: Timeouts) -> Result<Route, Wrong> {
+    /// `folder` is that of the file: paths in it are meant from there.
+    pub(super) fn into_route(
+        self,
+        folder: &Path,
+        limits: &Limits,
+        timeouts: Timeouts,
+    ) -> Result<Route, Wrong> {
         let path = self.path;
-        let Some(upstream) = self.lambda.map(Upstream::Lambda) else {
-            let reason = "a route needs one upstream: lambda = { function = \"NAME\" }";
-            return Err((Some(path.span()), reason.into()));
-        };
+        let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
+        let segments = upstream::segments(&upstream, self.segments)?;
         match self.authorizer {
             Some(name) if name.get_ref() == "none" => {}
             Some(name) => {
@@ -68,6 +79,7 @@ impl Table {
             }
         }
         let body_max = self.body_max.unwrap_or(limits.body());
-        Ok(Route { path, methods, upstream, timeouts: self.timeouts.or(timeouts), body_max })
+        let timeouts = self.timeouts.or(timeouts);
+        Ok(Route { path, methods, upstream, segments, timeouts, body_max })
     }
 }

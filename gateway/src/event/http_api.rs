@@ -6,12 +6,7 @@ use std::time::UNIX_EPOCH;
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::{Shown, body, cookies, log_time, parameters, text};
-
-/// The only stage that there is.
-const STAGE: &str = "$default";
-/// What stands for the account: the gateway has none.
-const ANONYMOUS: &str = "anonymous";
+use super::{ANONYMOUS, STAGE, Shown, body, cookies, log_time, parameters, text};
 
 pub(super) fn event(shown: &Shown<'_>) -> Value {
     let Shown { request, peer, request_id, now, .. } = shown;
@@ -46,6 +41,9 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
         },
         "isBase64Encoded": false,
     });
+    if let Some(authorizer) = shown.authorizer {
+        event["requestContext"]["authorizer"] = authorizer.clone();
+    }
     let cookies = cookies(&request.headers);
     if !cookies.is_empty() {
         event["cookies"] = cookies.into();
@@ -69,12 +67,7 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
 
 /// The headers under small names, repeated ones joined, cookies left out.
 fn headers(shown: &Shown<'_>) -> Map<String, Value> {
-    let received = &shown.request.headers;
-    let mut joined = Map::new();
-    for name in received.keys().filter(|name| **name != header::COOKIE) {
-        let values = received.get_all(name).iter();
-        let values: Vec<String> = values.filter_map(|value| text(Some(value))).collect();
-        joined.insert(name.as_str().into(), values.join(",").into());
-    }
-    joined
+    let all = shown.all_headers().into_iter();
+    let shown = all.filter(|(name, _)| *name != header::COOKIE.as_str());
+    shown.map(|(name, values)| (name, values.join(",").into())).collect()
 }

@@ -9,6 +9,7 @@ use crate::aws::Access;
 use crate::config::{Complaint, Complaints, Config, Limits};
 use crate::front::Front;
 use crate::tls;
+use crate::upstream::Lasting;
 
 /// One configuration, ready.
 pub(super) struct Generation {
@@ -23,12 +24,16 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Reads the files that `config` names, and makes its upstreams ready.
-    pub(super) async fn new(config: &Config, before: Option<&Self>) -> Result<Self, Complaints> {
+    pub(super) async fn new(
+        config: &Config,
+        lasting: &Lasting,
+        before: Option<&Self>,
+    ) -> Result<Self, Complaints> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose();
         let tls = tls.map_err(|wrong| config.complaint(wrong));
         let kept = before.map(|before| &before.access).filter(|access| access.is_of(config));
         let access = kept.map_or_else(|| Arc::new(Access::new(config)), Arc::clone);
-        let front = Front::new(config, &access).await;
+        let front = Front::new(config, lasting, &access).await;
         let (tls, front) = match (tls, front) {
             (Ok(tls), Ok(front)) => (tls, Arc::new(front)),
             (Err(tls), Ok(_)) => return Err(tls.into()),

@@ -1,13 +1,15 @@
-//! A request goes to a function of the service by InvokeWithResponseStream; its head and body come back as
-//! they arrive.
+//! A request goes to a function, of the service or of one on loopback, by InvokeWithResponseStream; its head and
+//! body come back as they arrive.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
+#[cfg(feature = "local")]
+use super::local;
+use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
-use crate::aws::Loaded;
-use crate::config::{self, EventFormat, Timeouts};
+use crate::config::{self, EventFormat, Prelude, Timeouts};
 use crate::event::Shown;
 
 /// The type of a body whose function names none, as Function URLs have it.
@@ -17,35 +19,98 @@ pub(crate) struct Lambda {
     invoker: Invoker,
     invocation: Invocation,
     format: EventFormat,
+    prelude: Prelude,
+    segments: Option<BySegments>,
+    /// Where the function runs, if that is here: it ends with those who call it.
+    #[cfg(feature = "local")]
+    _service: Option<std::sync::Arc<local::Service>>,
 }
 
 impl Lambda {
-    pub(super) fn new(lambda: &config::Lambda, timeouts: Timeouts, loaded: &Loaded) -> Self {
-        let invoker = Invoker::from_conf(loaded.lambda());
-        let mut limits = invoker::Timeouts::default();
-        if let Some(limit) = timeouts.connect {
-            limits = limits.connect(limit);
-        }
-        if let Some(limit) = timeouts.first_byte {
-            limits = limits.first_byte(limit);
-        }
-        if let Some(limit) = timeouts.idle {
-            limits = limits.idle(limit);
-        }
-        if let Some(limit) = timeouts.total {
-            limits = limits.total(limit);
-        }
+    pub(super) fn new(
+        lambda: &config::Lambda,
+        timeouts: Timeouts,
+        config: aws_sdk_lambda::Config,
+        segments: Option<BySegments>,
+    ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
         if let Some(qualifier) = &lambda.qualifier {
             invocation = invocation.qualifier(qualifier.clone());
         }
-        Self { invoker: invoker.timeouts(limits), invocation, format: lambda.event }
+        if let Some(tenant_id) = &lambda.tenant_id {
+            invocation = invocation.tenant_id(tenant_id.clone());
+        }
+        if let Some(context) = &lambda.client_context {
+            invocation = invocation.client_context(context.0.clone());
+        }
+        let invoker = invoker(config, timeouts, lambda.prelude);
+        Self {
+            invoker,
+            invocation,
+            format: lambda.event,
+            prelude: lambda.prelude,
+            segments,
+            #[cfg(feature = "local")]
+            _service: None,
+        }
+    }
+
+    #[cfg(feature = "local")]
+    pub(super) fn of_local(
+        local: &config::Local,
+        timeouts: Timeouts,
+        service: std::sync::Arc<local::Service>,
+        segments: Option<BySegments>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            invoker: invoker(service.config()?, timeouts, local.prelude),
+            invocation: Invocation::new(local::FUNCTION),
+            format: local.event,
+            prelude: local.prelude,
+            segments,
+            _service: Some(service),
+        })
     }
 
     pub(super) async fn ask(&self, shown: &Shown<'_>) -> Result<Answer, Failure> {
-        let invocation = self.invocation.clone().payload(shown.event(self.format));
-        let stream = self.invoker.invoke(invocation).await.map_err(failure)?;
+        if let Some(segments) = &self.segments
+            && let Some(answer) =
+                segments.ask(&self.invoker, &self.invocation, self.format, shown).await?
+        {
+            return Ok(answer);
+        }
+        let event = shown.event(self.format)?;
+        let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
+        let stream = stream.map_err(failure)?;
+        if self.prelude == Prelude::Always && stream.head().is_none() {
+            return Err(no_head(&stream));
+        }
         answer(stream)
+    }
+}
+
+fn invoker(config: aws_sdk_lambda::Config, timeouts: Timeouts, prelude: Prelude) -> Invoker {
+    let mut limits = invoker::Timeouts::default();
+    if let Some(limit) = timeouts.connect {
+        limits = limits.connect(limit);
+    }
+    if let Some(limit) = timeouts.first_byte {
+        limits = limits.first_byte(limit);
+    }
+    if let Some(limit) = timeouts.idle {
+        limits = limits.idle(limit);
+    }
+    if let Some(limit) = timeouts.total {
+        limits = limits.total(limit);
+    }
+    Invoker::from_conf(config).timeouts(limits).heads(prelude != Prelude::Never)
+}
+
+fn no_head(stream: &ResponseStream) -> Failure {
+    let detail = "the function sent no head, and this route wants one";
+    Failure {
+        request_id: stream.request_id().map(str::to_owned),
+        ..Failure::new(Ending::Function, StatusCode::BAD_GATEWAY, detail)
     }
 }
 
@@ -53,23 +118,25 @@ impl Lambda {
 fn answer(stream: ResponseStream) -> Result<Answer, Failure> {
     let request_id = stream.request_id().map(str::to_owned);
     let executed_version = stream.executed_version().map(str::to_owned);
-    let (status, headers) = match stream.head() {
-        Some(head) => of_head(head).ok_or_else(|| Failure {
-            ending: Ending::Function,
-            status: StatusCode::BAD_GATEWAY,
-            detail: "the function's head is none that HTTP knows".into(),
-            error_type: None,
-            retry_after: None,
-            request_id: request_id.clone(),
-        })?,
+    let (status, headers) = head(stream.head())
+        .map_err(|failure| Failure { request_id: request_id.clone(), ..failure })?;
+    let body = stream.map_err(failure).boxed_unsync();
+    Ok(Answer { status, headers, body, request_id, executed_version })
+}
+
+/// The status and headers that a head makes, or that there are without one.
+pub(super) fn head(head: Option<&Head>) -> Result<(StatusCode, HeaderMap), Failure> {
+    match head {
+        Some(head) => of_head(head).ok_or_else(|| {
+            let detail = "the function's head is none that HTTP knows";
+            Failure::new(Ending::Function, StatusCode::BAD_GATEWAY, detail)
+        }),
         None => {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, TYPE_DEFAULT);
-            (StatusCode::OK, headers)
+            Ok((StatusCode::OK, headers))
         }
-    };
-    let body = stream.map_err(failure).boxed_unsync();
-    Ok(Answer { status, headers, body, request_id, executed_version })
+    }
 }
 
 fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
@@ -90,7 +157,7 @@ fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
 }
 
 /// An error of the library as the gateway tells of it.
-fn failure(error: invoker::Error) -> Failure {
+pub(super) fn failure(error: invoker::Error) -> Failure {
     let (ending, status) = match error.kind() {
         ErrorKind::Throttled { .. } => (Ending::Throttled, StatusCode::TOO_MANY_REQUESTS),
         ErrorKind::TimedOut => (Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT),

@@ -37,6 +37,8 @@ pub(super) struct Object {
     /// Whether there was an earlier download.
     pub(super) resumed: bool,
     pub(super) description: Description,
+    /// That of the first answer; `None` where an earlier download had it.
+    pub(super) head: Option<Head>,
 }
 
 /// Asks for the first `segment_size` wanted bytes and learns from the answer what there is.
@@ -118,7 +120,9 @@ fn object(
     let first = (given == clipped || wanted.start().is_some())
         .then(|| Segment::begun(Arc::clone(asking), Arc::clone(&version), given, answer));
     let there = Runs::default();
-    let object = Object { version, wanted: clipped, first, there, resumed: false, description };
+    let head = Some(head);
+    let object =
+        Object { version, wanted: clipped, first, there, resumed: false, description, head };
     Ok(Found::Object(Box::new(object)))
 }
 

@@ -16,6 +16,7 @@ use crate::checksum::Sum;
 use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::Error;
+use crate::head::Head;
 use crate::memory_budget::MemoryBudget;
 use crate::piece::Version;
 use crate::progress::{self, Progress, Unended};
@@ -32,6 +33,8 @@ use crate::segment::{Asking, Segment};
 /// Dropping it ends the download. Invocations that were started run to their end and are billed.
 pub struct OrderedBytes {
     inner: Inner,
+    /// Of the first answer.
+    head: Option<Head>,
     /// Over the bytes delivered, where no segment has done it.
     sum: Sum,
     /// The same, where it is wanted.
@@ -72,6 +75,10 @@ impl OrderedBytes {
         unended: Unended,
     ) -> Self {
         let (progress, deadline) = (asking.progress.clone(), asking.deadline);
+        let head = match &found {
+            Found::Plain(stream) => stream.head().cloned(),
+            Found::Object(object) => object.head.clone(),
+        };
         let inner = match found {
             Found::Plain(stream) => {
                 Inner::Plain { stream, _in_flight: progress.start_segment(None) }
@@ -94,6 +101,7 @@ impl OrderedBytes {
         let sha256 = check.sha256().map(|_| Sha256::new());
         Self {
             inner,
+            head,
             sum: Sum::default(),
             delivered: 0,
             sha256,
@@ -108,6 +116,12 @@ impl OrderedBytes {
     /// What the first answer told of the result.
     pub fn description(&self) -> &Description {
         self.check.description()
+    }
+
+    /// What the function promised before the body of the first answer; `None` if it sent no head. Of
+    /// an object that answer is a range of it, of which `content-length` and `content-range` speak.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
     }
 
     /// The next bytes, never empty; `None` when the result is whole and checked.

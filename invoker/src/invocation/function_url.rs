@@ -89,7 +89,7 @@ impl FunctionUrls {
         meter: &Meter,
     ) -> Result<(Begun, Events), Error> {
         let mut request = request::of(invocation)?;
-        let endpoint = request::origin(request.uri());
+        let function = format!("the function at {}", request::origin(request.uri()));
         let started = Instant::now();
         let answered = tokio::time::timeout(timeouts.first_byte, async {
             if let Some(signer) = &self.signer {
@@ -101,7 +101,7 @@ impl FunctionUrls {
                 Ok(response) => Ok((response, running)),
                 Err(error) => {
                     running.refused();
-                    Err(Error::from_connector(&error, &endpoint, timeouts.connect))
+                    Err(Error::from_connector(&error, &function, timeouts.connect))
                 }
             }
         });

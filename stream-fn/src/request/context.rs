@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 /// What a front door says of a request beside the request itself.
 ///
-/// What the event does not have is `None`. For more of it, such as what an authorizer found out, read
-/// a type of your own, or one of `aws_lambda_events`, with
-/// [`Request::request_context`](crate::Request::request_context).
+/// What the event does not have is `None`. Who is calling is
+/// [`Request::caller`](crate::Request::caller). For more of it read a type of your own, or one of
+/// `aws_lambda_events`, with [`Request::request_context`](crate::Request::request_context).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Wire")]
 #[non_exhaustive]

@@ -1,0 +1,91 @@
+"""A template comes in as cfn-lint reads it; the parts that several rules ask for come out: its resources,
+the integrations of its APIs however they are written, and values as one text.
+
+No rule, but in this folder, because cfn-lint loads what stands beside the rules it is given.
+"""
+import json
+import re
+
+STREAMING_PATH = "/response-streaming-invocations"
+INTEGRATION = "x-amazon-apigateway-integration"
+
+
+def text(value):
+    """A value with all its functions as one text: what is searched for is in it, wherever it stands. The
+    parts of a join are put together."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and set(value) == {"Fn::Join"} and isinstance(value["Fn::Join"][1], list):
+        return str(value["Fn::Join"][0]).join(text(part) for part in value["Fn::Join"][1])
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
+        sub = value["Fn::Sub"]
+        return sub if isinstance(sub, str) else sub[0] + "".join(text(part) for part in sub[1].values())
+    if isinstance(value, dict) and set(value) == {"Ref"}:
+        return "${" + str(value["Ref"]) + "}"
+    if isinstance(value, dict) and set(value) == {"Fn::GetAtt"}:
+        name = value["Fn::GetAtt"]
+        return "${" + (name if isinstance(name, str) else ".".join(map(str, name))) + "}"
+    return json.dumps(value, default=str)
+
+
+def resources(template, *types):
+    """Name and properties of each resource of these types."""
+    for name, resource in (template.get("Resources") or {}).items():
+        if isinstance(resource, dict) and resource.get("Type") in types:
+            yield name, resource.get("Properties") or {}
+
+
+def integrations(template):
+    """Path and properties of each integration: of methods, and of OpenAPI in a template, whose keys are
+    spelled in their way."""
+    for name, properties in resources(template, "AWS::ApiGateway::Method"):
+        if isinstance(properties.get("Integration"), dict):
+            yield ["Resources", name, "Properties", "Integration"], properties["Integration"]
+    for kind, key in (("AWS::ApiGateway::RestApi", "Body"), ("AWS::Serverless::Api", "DefinitionBody")):
+        for name, properties in resources(template, kind):
+            base = ["Resources", name, "Properties", key]
+            for path, found in below(properties.get(key), INTEGRATION, base):
+                if isinstance(found, dict):
+                    yield path, {as_in_cloudformation(word): value for word, value in found.items()}
+
+
+def as_in_cloudformation(word):
+    return "IntegrationHttpMethod" if word == "httpMethod" else word[:1].upper() + word[1:]
+
+
+def below(value, key, path):
+    """Path and value of each `key` in a tree."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for word, part in items:
+        if word == key:
+            yield [*path, word], part
+        else:
+            yield from below(part, key, [*path, word])
+
+
+def sam_events(template):
+    """Path, properties and function's name of each `Api` event of SAM."""
+    for name, properties in resources(template, "AWS::Serverless::Function"):
+        for event, described in (properties.get("Events") or {}).items():
+            if isinstance(described, dict) and described.get("Type") == "Api":
+                path = ["Resources", name, "Properties", "Events", event, "Properties"]
+                yield path, described.get("Properties") or {}, name
+
+
+def number(template, value):
+    """A number that is written, or the default of the parameter that stands for it; else None."""
+    if isinstance(value, dict) and set(value) == {"Ref"}:
+        value = ((template.get("Parameters") or {}).get(value["Ref"]) or {}).get("Default")
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def named_resources(value):
+    """The names that stand in a value's functions, without those that begin with AWS::."""
+    return {name for name in re.findall(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z.]+)?\}", text(value))} | {
+        name if isinstance(name, str) else name[0]
+        for key in ("Ref", "Fn::GetAtt")
+        for _, name in below({"": value}, key, [])
+    }

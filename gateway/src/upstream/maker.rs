@@ -1,0 +1,69 @@
+//! A configuration and its routes come in; the upstream of each goes out, ready to be asked.
+
+use invoker::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
+
+use super::http::Http;
+use super::lambda::Lambda;
+use super::segments::BySegments;
+use super::{Lasting, Upstream};
+use crate::aws::Access;
+use crate::config::{self, Config, Route, Segments, Wrong};
+
+/// Makes the upstreams of one configuration.
+pub(crate) struct Maker<'a> {
+    access: &'a Access,
+    lasting: &'a Lasting,
+    segments: Segments,
+    /// Of all routes.
+    budget: MemoryBudget,
+}
+
+impl<'a> Maker<'a> {
+    pub(crate) fn new(config: &'a Config, lasting: &'a Lasting, access: &'a Access) -> Self {
+        let limit = config.segments.memory_limit.and_then(|limit| usize::try_from(limit).ok());
+        Self {
+            access,
+            lasting,
+            segments: config.segments,
+            budget: MemoryBudget::of(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Why it cannot be made ready, in one line; without a place it is about the route.
+    pub(crate) async fn upstream(&self, route: &Route) -> Result<Upstream, Wrong> {
+        let segments = route.segments.then(|| BySegments::new(self.segments, &self.budget));
+        match &route.upstream {
+            config::Upstream::Lambda(lambda) => {
+                let config = self.access.loaded().await?.lambda()?;
+                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, config, segments)))
+            }
+            config::Upstream::Http(http) => {
+                let loaded = match http.sign {
+                    Some(_) => Some(&self.access.loaded().await?.sdk),
+                    None => None,
+                };
+                let client = self.access.http_client().await?.clone();
+                let made = Http::new(http, route, client, loaded, self.access.environment());
+                made.map(Upstream::Http).map_err(here)
+            }
+            #[cfg(feature = "local")]
+            config::Upstream::Local(local) => {
+                let service = self.lasting.services.of(&local.process).await.map_err(here)?;
+                let function = Lambda::of_local(local, route.timeouts, service, segments);
+                let function = function.map_err(here)?;
+                Ok(Upstream::Lambda(function))
+            }
+            #[cfg(not(feature = "local"))]
+            config::Upstream::Local(_) => {
+                Err(here("this gateway runs no functions of its own".into()))
+            }
+        }
+    }
+}
+
+/// About the route.
+fn here(reason: String) -> Wrong {
+    (None, reason)
+}

@@ -1,0 +1,195 @@
+//! A configuration comes in; a gateway in this process and a client of it go out, over real sockets. And servers
+//! that say exactly what a test wants.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use stream_gateway::{Config, Gateway};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// The path of an example of this crate.
+pub fn function(name: &str) -> String {
+    let mut path = PathBuf::from(env!("CARGO_BIN_EXE_stream-gateway"));
+    path.pop();
+    path.push("examples");
+    path.push(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is not built", path.display());
+    path.display().to_string()
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Whether the connection said that this was all.
+    pub whole: bool,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let of_name = self.headers.iter().filter(move |(other, _)| other == name);
+        of_name.map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
+    }
+}
+
+pub async fn start(routes: &str) -> Gateway {
+    let text = format!("listen = \"127.0.0.1:0\"\n{routes}");
+    let config = Config::parse(&text, "gateway.toml").unwrap_or_else(|wrong| panic!("{wrong}"));
+    Gateway::start(config).await.unwrap()
+}
+
+/// One open route that takes all paths.
+pub async fn start_route(settings: &str) -> Gateway {
+    let route = format!("[[routes]]\npath = \"/{{rest+}}\"\nauthorizer = \"none\"\n{settings}\n");
+    start(&route).await
+}
+
+/// Sends `request` as it is, and reads the answer up to the end of the connection, which is asked for.
+pub async fn ask(gateway: &Gateway, request: &str) -> Answer {
+    ask_with(gateway, request, b"").await
+}
+
+/// `request` is its first line and headers, a line each.
+pub async fn ask_with(gateway: &Gateway, request: &str, body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
+    let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
+    let mut head = format!("{line} HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n");
+    for header in headers.lines() {
+        head.push_str(&format!("{}\r\n", header.trim()));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut received = Vec::new();
+    // A connection that was cut may end in a reset.
+    let _ = stream.read_to_end(&mut received).await;
+    read(&received, line.starts_with("HEAD "))
+}
+
+fn read(received: &[u8], of_head: bool) -> Answer {
+    let end = received.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no answer: {}", String::from_utf8_lossy(received)));
+    let head = std::str::from_utf8(&received[..end]).unwrap();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers: Vec<(String, String)> = lines
+        .map(|line| line.split_once(':').unwrap())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let header = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, v)| v.clone());
+    let rest = &received[end + 4..];
+    let (body, whole) = match (header("transfer-encoding"), header("content-length")) {
+        _ if of_head || matches!(status, 204 | 304) => (rest.to_vec(), rest.is_empty()),
+        (Some(_), _) => unchunked(rest),
+        (None, Some(length)) => (rest.to_vec(), rest.len() == length.parse::<usize>().unwrap()),
+        (None, None) => (rest.to_vec(), false),
+    };
+    Answer { status, headers, body, whole }
+}
+
+fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        let Some(line) = rest.windows(2).position(|two| two == b"\r\n") else { return (body, false) };
+        let size = std::str::from_utf8(&rest[..line]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        rest = &rest[line + 2..];
+        if size == 0 {
+            return (body, rest == b"\r\n");
+        }
+        if rest.len() < size + 2 {
+            body.extend_from_slice(&rest[..rest.len().min(size)]);
+            return (body, false);
+        }
+        body.extend_from_slice(&rest[..size]);
+        rest = &rest[size + 2..];
+    }
+}
+
+/// An HTTP server that keeps what it was asked and answers each connection with the same bytes, then closes it.
+pub struct Scripted {
+    pub url: String,
+    pub asked: Arc<Mutex<Vec<String>>>,
+    door: JoinHandle<()>,
+}
+
+impl Scripted {
+    pub async fn start(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = answer.into();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&asked);
+        let door = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let request = request(&mut stream).await;
+                kept.lock().unwrap().push(request);
+                stream.write_all(&answer).await.unwrap();
+                // An answer without a word is meant to be silence.
+                if answer.is_empty() {
+                    let _ = stream.read(&mut [0]).await;
+                }
+            }
+        });
+        Self { url, asked, door }
+    }
+
+    /// What came last.
+    pub fn asked(&self) -> String {
+        self.asked.lock().unwrap().last().cloned().unwrap()
+    }
+
+    /// The values of a header of what came last.
+    pub fn header(&self, name: &str) -> Vec<String> {
+        let asked = self.asked();
+        let lines = asked.split("\r\n").filter_map(|line| line.split_once(": "));
+        let of_name = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        of_name.map(|(_, value)| value.to_owned()).collect()
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.door.abort();
+    }
+}
+
+/// Head and body.
+async fn request(stream: &mut TcpStream) -> String {
+    let mut received = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&received).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let lower = head.to_ascii_lowercase();
+            let length = lower.split("content-length: ").nth(1);
+            let length = length.map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
+            if body.len() >= length {
+                return text;
+            }
+        }
+        if stream.read_buf(&mut received).await.unwrap() == 0 {
+            return text_of(&received);
+        }
+    }
+}
+
+fn text_of(received: &[u8]) -> String {
+    String::from_utf8_lossy(received).into_owned()
+}
