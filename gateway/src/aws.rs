@@ -45,7 +45,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// What leads to functions.
+    /// What leads to functions. Only they need a region that is said here: an URL may name its own.
     pub(crate) fn lambda(&self) -> Result<aws_sdk_lambda::Config, Wrong> {
         let mut lambda = aws_sdk_lambda::config::Builder::from(&self.sdk);
         if self.sdk.region().is_none() {
@@ -81,10 +81,6 @@ impl Access {
     /// What the configuration says of files and variables, without asking anybody.
     pub(crate) async fn check(&self) -> Result<(), Wrong> {
         self.http_client().await.map(drop)
-    }
-
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.environment
     }
 
     /// With the proxies of the environment and the certificates that are trusted.

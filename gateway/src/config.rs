@@ -30,7 +30,7 @@ pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use tls::Tls;
 pub(crate) use upstream::{
-    EventFormat, Http, Lambda, Limits as LocalLimits, Local, Prelude, Process, Sign, Upstream,
+    EventFormat, Http, Lambda, Local, Mode, Prelude, Process, ServiceLimits, Sign, Upstream,
     names_in_braces,
 };
 
@@ -118,7 +118,7 @@ impl Config {
         }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            match table.into_route(folder, &file.limits, file.timeouts) {
+            match table.into_route(&file.limits, file.timeouts, folder) {
                 Ok(route) => routes.push(route),
                 Err(reason) => wrong.push(reason),
             }

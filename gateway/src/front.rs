@@ -30,18 +30,18 @@ struct Served {
 }
 
 impl Front {
-    /// `lasting` and `access` are what upstreams share with those of other configurations.
+    /// `lasting` is what upstreams share with those of other configurations.
     ///
     /// # Errors
     ///
     /// All routes that cannot be served, and why.
     pub(crate) async fn new(
         config: &Config,
-        lasting: &Lasting,
         access: &Access,
+        lasting: &Lasting,
     ) -> Result<Self, Complaints> {
+        let maker = Maker::new(config, access, lasting);
         let mut wrong = Vec::new();
-        let maker = Maker::new(config, lasting, access);
         let mut served = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
             match maker.upstream(route).await {

@@ -19,7 +19,6 @@ use tokio::task::JoinHandle;
 use crate::admin;
 use crate::config::{Complaints, Config};
 use crate::metrics::Metrics;
-use crate::upstream::Lasting;
 use activity::Activity;
 use generation::Generation;
 
@@ -49,8 +48,6 @@ struct Shared {
     generation: ArcSwap<Generation>,
     /// Of all connections.
     activity: Arc<Activity>,
-    /// Of all generations.
-    lasting: Lasting,
     metrics: Arc<Metrics>,
 }
 
@@ -101,8 +98,7 @@ impl Gateway {
     /// Dropping the future ends what was begun.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
-        let lasting = Lasting::default();
-        let generation = Generation::new(&config, &lasting, None).await?;
+        let generation = Generation::new(&config, None).await?;
         let mut listeners = Vec::with_capacity(config.listen.len());
         let mut addresses = Vec::with_capacity(config.listen.len());
         for &address in &config.listen {
@@ -125,7 +121,6 @@ impl Gateway {
         let shared = Arc::new(Shared {
             generation: ArcSwap::from_pointee(generation),
             activity: Activity::new(None),
-            lasting,
             metrics,
         });
         let doors = tokio::spawn(doors::open(listeners, Arc::clone(&shared), closes));
@@ -183,7 +178,7 @@ impl Gateway {
     pub async fn reload(&self, config: Config) -> Result<Reloaded, Error> {
         let _one_by_one = self.reloading.lock().await;
         let before = self.shared.generation.load_full();
-        let generation = match Generation::new(&config, &self.shared.lasting, Some(&before)).await {
+        let generation = match Generation::new(&config, Some(&before)).await {
             Ok(generation) => generation,
             Err(complaints) => {
                 self.reload_refused();

@@ -4,10 +4,12 @@
 mod lasting;
 mod maker;
 
+mod buffered;
 mod http;
 mod lambda;
 #[cfg(feature = "local")]
 mod local;
+mod proxy_answer;
 mod segments;
 
 use std::fmt;

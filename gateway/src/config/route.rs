@@ -48,9 +48,9 @@ impl Table {
     /// `folder` is that of the file: paths in it are meant from there.
     pub(super) fn into_route(
         self,
-        folder: &Path,
         limits: &Limits,
         timeouts: Timeouts,
+        folder: &Path,
     ) -> Result<Route, Wrong> {
         let path = self.path;
         let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;

@@ -4,17 +4,16 @@ mod http;
 mod local;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Wrong;
-
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
 pub(super) use local::Table as LocalTable;
-pub(crate) use local::{Limits, Local, Process};
+pub(crate) use local::{Local, Process, ServiceLimits};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +98,9 @@ impl<T> fmt::Debug for Unshown<T> {
     }
 }
 
+/// Where, and what.
+type Wrong = (Option<Range<usize>>, String);
+
 /// The upstream of a route, of the tables that it has. `folder` is that of the configuration file.
 pub(super) fn one_of(
     path: &Spanned<String>,
@@ -177,8 +179,8 @@ mod tests {
         let table = [
             ("", 2, "a route needs one upstream"),
             ("lambda = { function = \"f\" }\nhttp = { url = \"http://h/\" }", 2, "has several"),
-            ("lambda = { function = \"f\", event = \"3.0\" }", 4, "there is no word"),
-            ("lambda = { function = \"f\", prelude = \"maybe\" }", 4, "there is no word"),
+            ("lambda = { function = \"f\", event = \"3.0\" }", 4, "no word 3.0"),
+            ("lambda = { function = \"f\", prelude = \"maybe\" }", 4, "no word maybe"),
             (
                 "lambda = { function = \"f\", mode = \"buffered\", prelude = \"never\" }",
                 4,
@@ -191,7 +193,7 @@ mod tests {
             ("http = { url = \"http://h/{name}\" }", 4, "{name}"),
             ("http = { url = \"http://h/\", region = \"eu-west-1\" }", 4, "sign"),
             ("local = { command = \"a 'b\" }", 4, "quote"),
-            ("local = { command = \"a\", limits = \"some\" }", 4, "there is no word"),
+            ("local = { command = \"a\", limits = \"some\" }", 4, "no word some"),
             ("local = { command = \"a\", concurrency = 0 }", 4, "nonzero"),
         ];
         for (upstream, line, reason) in table {

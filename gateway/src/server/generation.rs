@@ -17,6 +17,8 @@ pub(super) struct Generation {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
     access: Arc<Access>,
+    /// What a reload does not end.
+    lasting: Arc<Lasting>,
     /// As they were asked for.
     listen: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -24,16 +26,13 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Reads the files that `config` names, and makes its upstreams ready.
-    pub(super) async fn new(
-        config: &Config,
-        lasting: &Lasting,
-        before: Option<&Self>,
-    ) -> Result<Self, Complaints> {
+    pub(super) async fn new(config: &Config, before: Option<&Self>) -> Result<Self, Complaints> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose();
         let tls = tls.map_err(|wrong| config.complaint(wrong));
         let kept = before.map(|before| &before.access).filter(|access| access.is_of(config));
         let access = kept.map_or_else(|| Arc::new(Access::new(config)), Arc::clone);
-        let front = Front::new(config, lasting, &access).await;
+        let lasting = before.map_or_else(Arc::default, |before| Arc::clone(&before.lasting));
+        let front = Front::new(config, &access, &lasting).await;
         let (tls, front) = match (tls, front) {
             (Ok(tls), Ok(front)) => (tls, Arc::new(front)),
             (Err(tls), Ok(_)) => return Err(tls.into()),
@@ -48,6 +47,7 @@ impl Generation {
             tls,
             limits: config.limits.clone(),
             access,
+            lasting,
             listen: config.listen.clone(),
             admin: config.admin,
         })

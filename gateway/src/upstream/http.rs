@@ -61,8 +61,8 @@ impl Http {
         loaded: Option<&SdkConfig>,
         environment: &Environment,
     ) -> Result<Self, String> {
-        let api_key = http.api_key_env.as_deref();
-        let api_key = api_key.map(|name| self::api_key(name, environment)).transpose()?;
+        let api_key = http.api_key_env.as_deref().map(|name| api_key(name, environment));
+        let api_key = api_key.transpose()?;
         let signer = match (http.sign, loaded) {
             (Some(service), Some(loaded)) => Some(Signer::new(service, http, loaded)?),
             _ => None,
@@ -170,8 +170,8 @@ fn api_key(name: &str, environment: &Environment) -> Result<HeaderValue, String>
 /// Whether the last byte of an answer can be told from a connection that broke (RFC 9112, section 6.3).
 fn ends_provably(parts: &http::response::Parts) -> bool {
     let chunked = parts.version == Version::HTTP_11 && {
-        let codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
-        let last = codings.last().and_then(|value| value.to_str().ok());
+        let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+        let last = codings.next_back().and_then(|value| value.to_str().ok());
         last.and_then(|value| value.rsplit(',').next())
             .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
     };

@@ -5,11 +5,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
+use super::buffered::Buffered;
 #[cfg(feature = "local")]
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
-use crate::config::{self, EventFormat, Prelude, Timeouts};
+use crate::config::{self, EventFormat, Mode, Prelude, Timeouts};
 use crate::event::Shown;
 
 /// The type of a body whose function names none, as Function URLs have it.
@@ -21,6 +22,8 @@ pub(crate) struct Lambda {
     format: EventFormat,
     prelude: Prelude,
     segments: Option<BySegments>,
+    /// For a function that cannot stream.
+    buffered: Option<Buffered>,
     /// Where the function runs, if that is here: it ends with those who call it.
     #[cfg(feature = "local")]
     _service: Option<std::sync::Arc<local::Service>>,
@@ -43,6 +46,8 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
+        let buffered = (lambda.mode == Mode::Buffered)
+            .then(|| Buffered::new(config.clone(), &lambda.function, Some(lambda), timeouts));
         let invoker = invoker(config, timeouts, lambda.prelude);
         Self {
             invoker,
@@ -50,6 +55,7 @@ impl Lambda {
             format: lambda.event,
             prelude: lambda.prelude,
             segments,
+            buffered,
             #[cfg(feature = "local")]
             _service: None,
         }
@@ -62,12 +68,16 @@ impl Lambda {
         service: std::sync::Arc<local::Service>,
         segments: Option<BySegments>,
     ) -> Result<Self, String> {
+        let config = service.config()?;
+        let buffered = (local.mode == Mode::Buffered)
+            .then(|| Buffered::new(config.clone(), local::FUNCTION, None, timeouts));
         Ok(Self {
-            invoker: invoker(service.config()?, timeouts, local.prelude),
+            invoker: invoker(config, timeouts, local.prelude),
             invocation: Invocation::new(local::FUNCTION),
             format: local.event,
             prelude: local.prelude,
             segments,
+            buffered,
             _service: Some(service),
         })
     }
@@ -80,6 +90,9 @@ impl Lambda {
             return Ok(answer);
         }
         let event = shown.event(self.format)?;
+        if let Some(buffered) = &self.buffered {
+            return buffered.ask(event, self.format).await;
+        }
         let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
         let stream = stream.map_err(failure)?;
         if self.prelude == Prelude::Always && stream.head().is_none() {

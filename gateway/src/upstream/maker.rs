@@ -7,10 +7,11 @@ use super::lambda::Lambda;
 use super::segments::BySegments;
 use super::{Lasting, Upstream};
 use crate::aws::Access;
-use crate::config::{self, Config, Route, Segments, Wrong};
+use crate::config::{self, Config, Environment, Route, Segments, Wrong};
 
 /// Makes the upstreams of one configuration.
 pub(crate) struct Maker<'a> {
+    environment: &'a Environment,
     access: &'a Access,
     lasting: &'a Lasting,
     segments: Segments,
@@ -19,9 +20,10 @@ pub(crate) struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    pub(crate) fn new(config: &'a Config, lasting: &'a Lasting, access: &'a Access) -> Self {
+    pub(crate) fn new(config: &'a Config, access: &'a Access, lasting: &'a Lasting) -> Self {
         let limit = config.segments.memory_limit.and_then(|limit| usize::try_from(limit).ok());
         Self {
+            environment: &config.environment,
             access,
             lasting,
             segments: config.segments,
@@ -31,7 +33,7 @@ impl<'a> Maker<'a> {
 
     /// # Errors
     ///
-    /// Why it cannot be made ready, in one line; without a place it is about the route.
+    /// Where in the configuration and why it cannot be made ready.
     pub(crate) async fn upstream(&self, route: &Route) -> Result<Upstream, Wrong> {
         let segments = route.segments.then(|| BySegments::new(self.segments, &self.budget));
         match &route.upstream {
@@ -45,25 +47,25 @@ impl<'a> Maker<'a> {
                     None => None,
                 };
                 let client = self.access.http_client().await?.clone();
-                let made = Http::new(http, route, client, loaded, self.access.environment());
-                made.map(Upstream::Http).map_err(here)
+                let upstream = Http::new(http, route, client, loaded, self.environment);
+                upstream.map(Upstream::Http).map_err(whole)
             }
             #[cfg(feature = "local")]
             config::Upstream::Local(local) => {
-                let service = self.lasting.services.of(&local.process).await.map_err(here)?;
+                let service = self.lasting.services.of(&local.process).await.map_err(whole)?;
                 let function = Lambda::of_local(local, route.timeouts, service, segments);
-                let function = function.map_err(here)?;
+                let function = function.map_err(whole)?;
                 Ok(Upstream::Lambda(function))
             }
             #[cfg(not(feature = "local"))]
             config::Upstream::Local(_) => {
-                Err(here("this gateway runs no functions of its own".into()))
+                Err(whole("this gateway runs no functions of its own".into()))
             }
         }
     }
 }
 
-/// About the route.
-fn here(reason: String) -> Wrong {
+/// About the route as a whole.
+fn whole(reason: String) -> Wrong {
     (None, reason)
 }

@@ -1,5 +1,6 @@
 //! The variable `ANSWER` comes in, the JSON of a text; each invocation is answered with that text, byte by byte
-//! as it is written there, `EVENT` in it replaced by the event and `CONTEXT` by the client context. On bare sockets,
+//! as it is written there, `EVENT` in it replaced by the event, `CONTEXT` by the client context and
+//! `PROCESS` by the process's id. On bare sockets,
 //! for no runtime lets a function send any bytes it likes. `WAY=buffered` sends no stream.
 
 use std::env;
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
         let context = header(&headers, "lambda-runtime-client-context");
         let event = String::from_utf8(event).map_err(Error::other)?;
         let answer = answer.replace("EVENT", &event).replace("CONTEXT", &context);
+        let answer = answer.replace("PROCESS", &std::process::id().to_string());
         let mode =
             if buffered { "" } else { "Lambda-Runtime-Function-Response-Mode: streaming\r\n" };
         let mut stream = TcpStream::connect(&api)?;

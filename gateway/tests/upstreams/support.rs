@@ -1,7 +1,10 @@
 //! A configuration comes in; a gateway in this process and a client of it go out, over real sockets. And servers
 //! that say exactly what a test wants.
 
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use stream_gateway::{Config, Gateway};
@@ -10,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// The path of an example of this crate.
-pub fn function(name: &str) -> String {
+pub(crate) fn function(name: &str) -> String {
     let mut path = PathBuf::from(env!("CARGO_BIN_EXE_stream-gateway"));
     path.pop();
     path.push("examples");
@@ -19,52 +22,52 @@ pub fn function(name: &str) -> String {
     path.display().to_string()
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Whether the connection said that this was all.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let of_name = self.headers.iter().filter(move |(other, _)| other == name);
         of_name.map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
     }
 }
 
-pub async fn start(routes: &str) -> Gateway {
+pub(crate) async fn start(routes: &str) -> Gateway {
     let text = format!("listen = \"127.0.0.1:0\"\n{routes}");
     let config = Config::parse(&text, "gateway.toml").unwrap_or_else(|wrong| panic!("{wrong}"));
     Gateway::start(config).await.unwrap()
 }
 
 /// One open route that takes all paths.
-pub async fn start_route(settings: &str) -> Gateway {
+pub(crate) async fn start_route(settings: &str) -> Gateway {
     let route = format!("[[routes]]\npath = \"/{{rest+}}\"\nauthorizer = \"none\"\n{settings}\n");
     start(&route).await
 }
 
 /// Sends `request` as it is, and reads the answer up to the end of the connection, which is asked for.
-pub async fn ask(gateway: &Gateway, request: &str) -> Answer {
+pub(crate) async fn ask(gateway: &impl Listens, request: &str) -> Answer {
     ask_with(gateway, request, b"").await
 }
 
 /// `request` is its first line and headers, a line each.
-pub async fn ask_with(gateway: &Gateway, request: &str, body: &[u8]) -> Answer {
+pub(crate) async fn ask_with(gateway: &impl Listens, request: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
     let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
     let mut head = format!("{line} HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n");
@@ -92,7 +95,8 @@ fn read(received: &[u8], of_head: bool) -> Answer {
         .map(|line| line.split_once(':').unwrap())
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let header = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, v)| v.clone());
+    let header =
+        |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, v)| v.clone());
     let rest = &received[end + 4..];
     let (body, whole) = match (header("transfer-encoding"), header("content-length")) {
         _ if of_head || matches!(status, 204 | 304) => (rest.to_vec(), rest.is_empty()),
@@ -106,7 +110,9 @@ fn read(received: &[u8], of_head: bool) -> Answer {
 fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
-        let Some(line) = rest.windows(2).position(|two| two == b"\r\n") else { return (body, false) };
+        let Some(line) = rest.windows(2).position(|two| two == b"\r\n") else {
+            return (body, false);
+        };
         let size = std::str::from_utf8(&rest[..line]).unwrap();
         let size = usize::from_str_radix(size, 16).unwrap();
         rest = &rest[line + 2..];
@@ -123,14 +129,14 @@ fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// An HTTP server that keeps what it was asked and answers each connection with the same bytes, then closes it.
-pub struct Scripted {
-    pub url: String,
-    pub asked: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
     door: JoinHandle<()>,
 }
 
 impl Scripted {
-    pub async fn start(answer: impl Into<Vec<u8>>) -> Self {
+    pub(crate) async fn start(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -152,12 +158,12 @@ impl Scripted {
     }
 
     /// What came last.
-    pub fn asked(&self) -> String {
+    pub(crate) fn asked(&self) -> String {
         self.asked.lock().unwrap().last().cloned().unwrap()
     }
 
     /// The values of a header of what came last.
-    pub fn header(&self, name: &str) -> Vec<String> {
+    pub(crate) fn header(&self, name: &str) -> Vec<String> {
         let asked = self.asked();
         let lines = asked.split("\r\n").filter_map(|line| line.split_once(": "));
         let of_name = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -179,7 +185,8 @@ async fn request(stream: &mut TcpStream) -> String {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let lower = head.to_ascii_lowercase();
             let length = lower.split("content-length: ").nth(1);
-            let length = length.map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
+            let length =
+                length.map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
             if body.len() >= length {
                 return text;
             }
@@ -192,4 +199,66 @@ async fn request(stream: &mut TcpStream) -> String {
 
 fn text_of(received: &[u8]) -> String {
     String::from_utf8_lossy(received).into_owned()
+}
+
+/// The command itself, with credentials and no other AWS configuration.
+pub(crate) struct Binary {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Binary {
+    /// Or what it said in place of starting.
+    pub(crate) fn start(file: &Path, environment: &[(&str, &str)]) -> Result<Self, String> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+            .arg("run")
+            .arg(file)
+            .env_remove("TEST_API_KEY")
+            .envs(environment.iter().copied())
+            .env("AWS_ACCESS_KEY_ID", "AKIDOFATEST")
+            .env("AWS_SECRET_ACCESS_KEY", "hush")
+            .env("AWS_SESSION_TOKEN", "token")
+            .env("AWS_REGION", "us-west-2")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        match line.trim().rsplit_once("http://") {
+            Some((_, address)) => Ok(Self { child, address: address.parse().unwrap() }),
+            None => {
+                let mut words = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+                child.wait().unwrap();
+                Err(words)
+            }
+        }
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a test talks to.
+pub(crate) trait Listens {
+    fn addr(&self) -> SocketAddr;
+}
+
+impl Listens for Gateway {
+    fn addr(&self) -> SocketAddr {
+        Gateway::addr(self)
+    }
+}
+
+impl Listens for Binary {
+    fn addr(&self) -> SocketAddr {
+        self.address
+    }
 }

@@ -214,7 +214,7 @@ fn conditions(route: &Map<String, Value>, warnings: &mut Vec<String>) {
     }
 }
 
-/// As TOML writes a text: as JSON does, but for one letter.
+/// As TOML writes a text.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    toml::Value::from(text).to_string()
 }
