@@ -1,8 +1,10 @@
 //! The text of a configuration file comes in; routes and limits that can be served go out, or complaints
 //! that say where and why not. Pure: no file but the given text is read, no name looked up.
 
+mod access_log;
 mod aws;
 mod complaint;
+mod endings;
 mod environment;
 mod limits;
 mod listen;
@@ -21,8 +23,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(crate) use access_log::AccessLog;
 pub(crate) use aws::{Aws, is_url};
 pub use complaint::{Complaint, Complaints};
+pub(crate) use endings::Endings;
 pub(crate) use environment::Environment;
 pub(crate) use limits::Limits;
 pub(crate) use route::Route;
@@ -52,6 +56,9 @@ pub struct Config {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) access_log: AccessLog,
+    /// Whether a client may name its request.
+    pub(crate) accept_request_id: bool,
     pub(crate) limits: Limits,
     pub(crate) aws: Aws,
     pub(crate) segments: Segments,
@@ -75,6 +82,10 @@ struct File {
     limits: Limits,
     #[serde(default)]
     timeouts: Timeouts,
+    #[serde(default)]
+    access_log: AccessLog,
+    #[serde(default)]
+    accept_request_id: bool,
     #[serde(default)]
     aws: Aws,
     segments: Option<Spanned<Segments>>,
@@ -139,6 +150,8 @@ impl Config {
             admin: admin.map(plain),
             tls: file.tls.map(|tls| tls.beside(folder)),
             shutdown_grace: file.shutdown_grace.unwrap_or(SHUTDOWN_GRACE_DEFAULT),
+            access_log: file.access_log.beside(folder),
+            accept_request_id: file.accept_request_id,
             limits: file.limits,
             aws: file.aws.beside(folder),
             segments: file.segments.map(Spanned::into_inner).unwrap_or_default(),

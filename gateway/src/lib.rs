@@ -20,10 +20,18 @@ mod event;
 mod aws;
 mod upstream;
 
+mod retries;
+
 mod answer;
+mod event_stream_end;
+mod passage;
 mod problem;
 
+mod access_log;
+mod ending;
+mod exchange;
 mod metrics;
+mod request_id;
 
 pub use config::{Complaint, Complaints, Config};
 pub use metrics::Metrics;

@@ -16,8 +16,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
+use crate::access_log::AccessLog;
 use crate::admin;
 use crate::config::{Complaints, Config};
+use crate::exchange::Records;
 use crate::metrics::Metrics;
 use activity::Activity;
 use generation::Generation;
@@ -49,6 +51,7 @@ struct Shared {
     /// Of all connections.
     activity: Arc<Activity>,
     metrics: Arc<Metrics>,
+    records: Arc<Records>,
 }
 
 /// Why a gateway does not start, or keeps what it has.
@@ -63,6 +66,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The access log cannot be written.
+    #[error("cannot open the access log")]
+    AccessLog(#[source] io::Error),
     /// The configuration, or what it names, cannot be served.
     #[error(transparent)]
     Configuration(#[from] Complaints),
@@ -90,15 +96,17 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// An address is taken; a file that the configuration names cannot be used; a route's upstream cannot be
+    /// An address is taken; the access log cannot be opened; a file that the configuration names cannot be used; a route's upstream cannot be
     /// made ready.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends what was begun.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        let access_log = AccessLog::open(&config.access_log).map_err(Error::AccessLog)?;
         let metrics = Arc::new(Metrics::default());
-        let generation = Generation::new(&config, None).await?;
+        let records = Arc::new(Records { metrics: Arc::clone(&metrics), access_log });
+        let generation = Generation::new(&config, None, &records).await?;
         let mut listeners = Vec::with_capacity(config.listen.len());
         let mut addresses = Vec::with_capacity(config.listen.len());
         for &address in &config.listen {
@@ -122,6 +130,7 @@ impl Gateway {
             generation: ArcSwap::from_pointee(generation),
             activity: Activity::new(None),
             metrics,
+            records,
         });
         let doors = tokio::spawn(doors::open(listeners, Arc::clone(&shared), closes));
         let reloading = Mutex::new(());
@@ -178,7 +187,7 @@ impl Gateway {
     pub async fn reload(&self, config: Config) -> Result<Reloaded, Error> {
         let _one_by_one = self.reloading.lock().await;
         let before = self.shared.generation.load_full();
-        let generation = match Generation::new(&config, Some(&before)).await {
+        let generation = match Generation::new(&config, Some(&before), &self.shared.records).await {
             Ok(generation) => generation,
             Err(complaints) => {
                 self.reload_refused();

@@ -1,11 +1,13 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::endings::{self, Endings};
 use super::limits::Limits;
 use super::timeouts::Timeouts;
 use super::upstream::{self, Lambda, Upstream};
@@ -24,6 +26,7 @@ pub(crate) struct Route {
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
+    pub(crate) endings: Endings,
 }
 
 /// As TOML has it.
@@ -42,6 +45,13 @@ pub(super) struct Table {
     timeouts: Timeouts,
     #[serde(default, deserialize_with = "quantity::size")]
     body_max: Option<u64>,
+    in_flight: Option<NonZeroU32>,
+    retries: Option<u32>,
+    not_found: Option<Spanned<u16>>,
+    #[serde(default)]
+    expose_errors: bool,
+    #[serde(default)]
+    sse_errors: bool,
 }
 
 impl Table {
@@ -79,7 +89,15 @@ impl Table {
             }
         }
         let body_max = self.body_max.unwrap_or(limits.body());
+        let usual = Endings::default();
+        let endings = Endings {
+            in_flight: self.in_flight.or(limits.in_flight).unwrap_or(usual.in_flight),
+            retries: self.retries.unwrap_or(usual.retries),
+            not_found: self.not_found.map_or(Ok(usual.not_found), endings::not_found)?,
+            expose_errors: self.expose_errors,
+            sse_errors: self.sse_errors,
+        };
         let timeouts = self.timeouts.or(timeouts);
-        Ok(Route { path, methods, upstream, segments, timeouts, body_max })
+        Ok(Route { path, methods, upstream, segments, timeouts, body_max, endings })
     }
 }

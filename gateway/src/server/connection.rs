@@ -5,8 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,7 +18,6 @@ use super::Shared;
 use super::activity::{Activity, Exchange, Held};
 use crate::answer::Sent;
 use crate::config::Limits;
-use crate::problem::Problem;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -60,9 +58,8 @@ async fn talk(
     mut closes: watch::Receiver<bool>,
 ) {
     let activity = Activity::new(Some(Arc::clone(&shared.activity)));
-    let headers_max = limits.headers();
     let service = service_fn(|request| {
-        let answered = answer(Arc::clone(&shared), request, peer, headers_max, activity.begin());
+        let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
         async move { Ok::<_, Infallible>(answered.await) }
     });
     let builder = builder(limits);
@@ -115,22 +112,8 @@ async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
     peer: SocketAddr,
-    headers_max: usize,
     exchange: Exchange,
 ) -> Response<Held<Sent>> {
-    let response = if size(request.headers()) > headers_max {
-        let detail = format!("the headers are larger than the {headers_max} bytes that are taken");
-        let problem = Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail);
-        let request_id = uuid::Uuid::new_v4().to_string();
-        problem.into_response(&request_id).map(|bytes| Sent::Own(Full::new(bytes)))
-    } else {
-        let front = Arc::clone(&shared.generation.load().front);
-        front.answer(request, peer).await
-    };
-    response.map(|body| Held::new(body, exchange))
-}
-
-/// Names and values, in bytes.
-fn size(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+    let front = Arc::clone(&shared.generation.load().front);
+    front.answer(request, peer).await.map(|body| Held::new(body, exchange))
 }

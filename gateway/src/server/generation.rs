@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 use crate::aws::Access;
-use crate::config::{Complaint, Complaints, Config, Limits};
+use crate::config::{AccessLog, Complaint, Complaints, Config, Limits};
+use crate::exchange::Records;
 use crate::front::Front;
 use crate::tls;
 use crate::upstream::Lasting;
@@ -22,17 +23,22 @@ pub(super) struct Generation {
     /// As they were asked for.
     listen: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    access_log: AccessLog,
 }
 
 impl Generation {
     /// Reads the files that `config` names, and makes its upstreams ready.
-    pub(super) async fn new(config: &Config, before: Option<&Self>) -> Result<Self, Complaints> {
+    pub(super) async fn new(
+        config: &Config,
+        before: Option<&Self>,
+        records: &Arc<Records>,
+    ) -> Result<Self, Complaints> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose();
         let tls = tls.map_err(|wrong| config.complaint(wrong));
         let kept = before.map(|before| &before.access).filter(|access| access.is_of(config));
         let access = kept.map_or_else(|| Arc::new(Access::new(config)), Arc::clone);
         let lasting = before.map_or_else(Arc::default, |before| Arc::clone(&before.lasting));
-        let front = Front::new(config, &access, &lasting).await;
+        let front = Front::new(config, &access, &lasting, Arc::clone(records)).await;
         let (tls, front) = match (tls, front) {
             (Ok(tls), Ok(front)) => (tls, Arc::new(front)),
             (Err(tls), Ok(_)) => return Err(tls.into()),
@@ -50,6 +56,7 @@ impl Generation {
             lasting,
             listen: config.listen.clone(),
             admin: config.admin,
+            access_log: config.access_log.clone(),
         })
     }
 
@@ -66,8 +73,11 @@ impl Generation {
 
     /// What of this cannot follow `before` in a running gateway.
     pub(super) fn needs_restart(&self, before: &Self) -> Vec<String> {
-        let changed =
-            [("listen", self.listen != before.listen), ("admin", self.admin != before.admin)];
+        let changed = [
+            ("listen", self.listen != before.listen),
+            ("admin", self.admin != before.admin),
+            ("access_log", self.access_log != before.access_log),
+        ];
         let changed = changed.iter().filter(|(_, changed)| *changed);
         let told = changed.map(|(key, _)| format!("{key} has changed, which takes a restart"));
         told.collect()

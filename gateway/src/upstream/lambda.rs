@@ -1,7 +1,8 @@
 //! A request goes to a function, of the service or of one on loopback, by InvokeWithResponseStream; its head and
 //! body come back as they arrive.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use aws_sdk_lambda::config::retry::RetryConfig;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
@@ -98,7 +99,7 @@ impl Lambda {
         if self.prelude == Prelude::Always && stream.head().is_none() {
             return Err(no_head(&stream));
         }
-        answer(stream)
+        answer(if shown.request.method == Method::HEAD { stream.without_promise() } else { stream })
     }
 }
 
@@ -116,6 +117,8 @@ fn invoker(config: aws_sdk_lambda::Config, timeouts: Timeouts, prelude: Prelude)
     if let Some(limit) = timeouts.total {
         limits = limits.total(limit);
     }
+    // Calls are repeated by the front alone, which knows what may be: the SDK's own tries would multiply them.
+    let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
     Invoker::from_conf(config).timeouts(limits).heads(prelude != Prelude::Never)
 }
 
@@ -173,13 +176,27 @@ fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
 pub(super) fn failure(error: invoker::Error) -> Failure {
     let (ending, status) = match error.kind() {
         ErrorKind::Throttled { .. } => (Ending::Throttled, StatusCode::TOO_MANY_REQUESTS),
+        ErrorKind::TimedOut if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::GATEWAY_TIMEOUT)
+        }
         ErrorKind::TimedOut => (Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT),
         ErrorKind::Function { .. } => (Ending::Function, StatusCode::BAD_GATEWAY),
         ErrorKind::Refused { status: 404, .. } => (Ending::Refused, StatusCode::NOT_FOUND),
         ErrorKind::Refused { status: 413, .. } => (Ending::Refused, StatusCode::PAYLOAD_TOO_LARGE),
+        // A failure of the service's own, which passes.
+        ErrorKind::Refused { status: 500 | 502 | 503 | 504, code } if is_passing(code) => {
+            (Ending::Refused, StatusCode::SERVICE_UNAVAILABLE)
+        }
         ErrorKind::Refused { .. } => (Ending::Refused, StatusCode::BAD_GATEWAY),
-        ErrorKind::Truncated => (Ending::Truncated, StatusCode::BAD_GATEWAY),
+        ErrorKind::Unreachable if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::SERVICE_UNAVAILABLE)
+        }
+        // It may have been run.
+        ErrorKind::Unreachable | ErrorKind::Truncated => {
+            (Ending::Truncated, StatusCode::BAD_GATEWAY)
+        }
         ErrorKind::Corrupt | ErrorKind::Inconsistent => (Ending::Corrupt, StatusCode::BAD_GATEWAY),
+        // No credentials, no region, no Lambda service there.
         _ => (Ending::Unreachable, StatusCode::BAD_GATEWAY),
     };
     let error_type = match error.kind() {
@@ -194,4 +211,19 @@ pub(super) fn failure(error: invoker::Error) -> Failure {
         retry_after: error.retry_after(),
         request_id: error.request_id().map(str::to_owned),
     }
+}
+
+/// The service says 502 for much that stays as it is until somebody changes it: only its own failures and
+/// a function that is being made ready pass (API reference of InvokeWithResponseStream, "Errors").
+fn is_passing(code: &str) -> bool {
+    matches!(
+        code,
+        "ServiceException"
+            | "ResourceNotReadyException"
+            | "SnapStartNotReadyException"
+            | "EC2UnexpectedException"
+            | "EFSIOException"
+            | "EFSMountTimeoutException"
+            | "SnapStartTimeoutException"
+    )
 }

@@ -128,7 +128,7 @@ async fn no_wait_is_without_a_limit() {
     // Nobody listens there: the port was free a moment ago.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gateway = start_route(&format!("http = {{ url = 'http://{free}' }}")).await;
-    assert_eq!(ask(&gateway, "GET /x").await.status, 502);
+    assert_eq!(ask(&gateway, "GET /x").await.status, 503);
 }
 
 /// Says something, and then nothing more, without closing its connections.
@@ -183,7 +183,7 @@ async fn tls_is_verified() {
         acceptor.accept(stream).await.is_ok()
     });
     let gateway = start_route(&format!("http = {{ url = 'https://localhost:{port}' }}")).await;
-    assert_eq!(ask(&gateway, "GET /x").await.status, 502);
+    assert_eq!(ask(&gateway, "GET /x").await.status, 503);
     assert!(!door.await.unwrap(), "the handshake went through");
 }
 
@@ -237,9 +237,9 @@ fn keys_and_signatures_are_of_the_environment() {
         assert_eq!(server.header("x-api-key"), [key]);
     }
     assert!(server.asked.lock().unwrap()[1].starts_with("POST /a?b%20c=1 HTTP/1.1\r\n"));
-    // What is missing is said at the start.
+    // What is missing is said at the start, for each route.
     let refused = Binary::start(&file, &[]).err().unwrap();
-    assert_eq!(refused.matches("variable TEST_API_KEY").count(), 2, "{refused}"); // one for each route
+    assert!(refused.contains("TEST_API_KEY") && refused.lines().count() == 2, "{refused}");
 }
 
 /// An answer of which the client takes only a little is not read on and on.
