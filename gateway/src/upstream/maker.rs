@@ -39,8 +39,8 @@ impl<'a> Maker<'a> {
         let segments = route.segments.then(|| BySegments::new(self.segments, &self.budget));
         match &route.upstream {
             config::Upstream::Lambda(lambda) => {
-                let loaded = self.access.loaded().await?;
-                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, loaded, segments)))
+                let config = self.access.loaded().await?.lambda()?;
+                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, config, segments)))
             }
             config::Upstream::Http(http) => {
                 let loaded = match http.sign {

@@ -2,6 +2,8 @@
 //! see of it, comes out.
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
 
+#![allow(clippy::unwrap_used)] // tests may
+
 mod formats;
 mod http;
 mod local;
