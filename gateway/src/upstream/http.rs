@@ -120,7 +120,16 @@ impl Http {
             signer.sign(&mut request, shown.now).await?;
         }
         let sent = self.client.send(request.map(SdkBody::from), self.limits.connect);
-        sent.await.map_err(failure)
+        // The name of the server is not for every client to know.
+        sent.await.map_err(|error| {
+            let told = failure(error);
+            let detail = match told.ending {
+                Ending::TimedOut => "no connection to the upstream in time",
+                _ => "the upstream cannot be reached, or broke the connection before it answered",
+            };
+            tracing::warn!(error = %told, "an upstream cannot be reached");
+            Failure { detail: detail.into(), ..told }
+        })
     }
 
     fn request(&self, shown: &Shown<'_>) -> Result<Request<Bytes>, Failure> {

@@ -29,7 +29,7 @@ impl<'a> Maker<'a> {
             lasting,
             loaded: OnceCell::new(),
             segments: config.segments,
-            budget: MemoryBudget::of(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
+            budget: lasting.budget(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
         }
     }
 
@@ -37,9 +37,10 @@ impl<'a> Maker<'a> {
     ///
     /// Why it cannot be made ready, in one line.
     pub(crate) async fn upstream(&self, route: &Route) -> Result<Upstream, String> {
-        let segments = route.segments.then(|| BySegments::new(self.segments, &self.budget));
+        let by_segments = |prelude| BySegments::new(self.segments, &self.budget, prelude);
         match &route.upstream {
             config::Upstream::Lambda(lambda) => {
+                let segments = route.segments.then(|| by_segments(lambda.prelude));
                 let loaded = self.loaded().await?;
                 Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, loaded, segments)))
             }
@@ -53,6 +54,7 @@ impl<'a> Maker<'a> {
             }
             #[cfg(feature = "local")]
             config::Upstream::Local(local) => {
+                let segments = route.segments.then(|| by_segments(local.prelude));
                 let service = self.lasting.services.of(&local.process).await?;
                 let function = Lambda::of_local(local, route.timeouts, service, segments)?;
                 Ok(Upstream::Lambda(function))
