@@ -18,9 +18,10 @@ pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use upstream::{
-    EventFormat, Http, Lambda, Limits, Local, Mode, Prelude, Process, Sign, Upstream,
-    names_in_braces,
+    EventFormat, Http, Lambda, Mode, Prelude, Sign, Upstream, names_in_braces,
 };
+#[cfg(feature = "local")]
+pub(crate) use upstream::{Limits, Local, Process};
 
 /// Nobody but this machine, until the configuration says otherwise.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

@@ -12,8 +12,10 @@ use toml::Spanned;
 
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
+pub(crate) use local::Local;
 pub(super) use local::Table as LocalTable;
-pub(crate) use local::{Limits, Local, Process};
+#[cfg(feature = "local")]
+pub(crate) use local::{Limits, Process};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
