@@ -5,42 +5,111 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use tokio::time::Instant;
 
+use crate::ending::Ending;
+use crate::event_stream_end::EventStreamEnd;
+use crate::exchange::Exchange;
 use crate::hop_by_hop;
+use crate::passage::Passage;
 use crate::upstream::{Answer, Failure};
 
-/// The id by which the gateway, its log and its client know a request.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the service calls the invocation.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
+/// The type of a stream of server-sent events.
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// What a client is sent.
 pub(crate) enum Sent {
     /// By the gateway itself.
-    Own(Full<Bytes>),
+    Own(Full<Bytes>, Box<Exchange>),
     /// From an upstream.
-    Passed(UnsyncBoxBody<Bytes, Failure>),
+    Passed(Box<Passage>),
 }
 
-/// The response that begins an upstream's answer.
-pub(crate) fn response(answer: Answer, has_body: bool) -> Response<Sent> {
+/// The response that begins an upstream's answer, which must be whole by `deadline`. One that has no body is
+/// there when its upstream has ended, for nobody could be told of a failure behind it.
+///
+/// # Errors
+///
+/// The upstream failed behind the head of an answer without a body.
+pub(crate) async fn response(
+    answer: Answer,
+    deadline: Option<Instant>,
+    sse_errors: bool,
+    mut exchange: Box<Exchange>,
+) -> Result<Response<Sent>, (Failure, Box<Exchange>)> {
     let Answer { status, mut headers, body, request_id, executed_version } = answer;
+    exchange.invocation_id.clone_from(&request_id);
     hop_by_hop::strip(&mut headers);
     for (name, value) in [(INVOCATION_ID, request_id), (EXECUTED_VERSION, executed_version)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
         }
     }
-    let body = if has_body { Sent::Passed(body) } else { Sent::Own(Full::default()) };
+    let body = if has_body(&exchange.method, status) {
+        exchange.answered(status);
+        let events = (sse_errors && is_plain_event_stream(&headers)).then(EventStreamEnd::default);
+        if events.is_some() {
+            headers.remove(header::CONTENT_LENGTH); // an event may follow
+        }
+        let promised = headers.get(header::CONTENT_LENGTH);
+        let promised = promised.and_then(|value| value.to_str().ok()?.parse().ok());
+        let passage = Passage::new(body, promised, deadline, events, exchange);
+        Sent::Passed(Box::new(passage))
+    } else {
+        if let Err(failure) = nothing_more(body).await {
+            return Err((failure, exchange));
+        }
+        if status == StatusCode::NO_CONTENT {
+            headers.remove(header::CONTENT_LENGTH); // RFC 9110, section 8.6
+        }
+        exchange.answered(status);
+        exchange.ended(Ending::Whole);
+        Sent::Own(Full::default(), exchange)
+    };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    response
+    Ok(response)
+}
+
+/// The gateway's own answer.
+pub(crate) fn own(response: Response<Bytes>, exchange: Box<Exchange>) -> Response<Sent> {
+    let (mut head, mut body) = response.into_parts();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if !has_body(&exchange.method, head.status) {
+        body.clear(); // HTTP/2 would send it
+    }
+    Response::from_parts(head, Sent::Own(Full::new(body), exchange))
+}
+
+/// RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5.
+fn has_body(method: &Method, status: StatusCode) -> bool {
+    *method != Method::HEAD && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
+/// An encoded one cannot be added to.
+fn is_plain_event_stream(headers: &HeaderMap) -> bool {
+    let of = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = of.and_then(|of| of.split(';').next()).unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(EVENT_STREAM) && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+/// Waits for the end, or for a byte: a function that sends some knows nothing of `HEAD`, and will go on.
+async fn nothing_more(mut body: UnsyncBoxBody<Bytes, Failure>) -> Result<(), Failure> {
+    while let Some(frame) = body.frame().await {
+        if frame?.data_ref().is_some_and(|bytes| !bytes.is_empty()) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Body for Sent {
@@ -52,21 +121,27 @@ impl Body for Sent {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         match self.get_mut() {
-            Self::Own(own) => Pin::new(own).poll_frame(cx).map_err(|never| match never {}),
-            Self::Passed(passed) => Pin::new(passed).poll_frame(cx),
+            Self::Own(own, exchange) => {
+                let polled = Pin::new(own).poll_frame(cx);
+                if let Poll::Ready(Some(Ok(frame))) = &polled {
+                    exchange.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                }
+                polled.map_err(|never| match never {})
+            }
+            Self::Passed(passed) => Pin::new(&mut **passed).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Own(own) => own.is_end_stream(),
+            Self::Own(own, _) => own.is_end_stream(),
             Self::Passed(passed) => passed.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Own(own) => own.size_hint(),
+            Self::Own(own, _) => own.size_hint(),
             Self::Passed(passed) => passed.size_hint(),
         }
     }

@@ -1,97 +1,216 @@
-//! The text of a configuration file comes in; routes and limits that can be served go out, or a complaint
-//! that says where and why not. Pure: no file but the given text is read, no name looked up.
+//! The text of a configuration file comes in; routes and limits that can be served go out, or complaints
+//! that say where and why not. Pure: no file but the given text is read, no name looked up.
 
+mod access_log;
+mod aws;
 mod complaint;
+mod endings;
+mod environment;
+mod limits;
+mod listen;
 mod quantity;
 mod route;
 mod segments;
 mod timeouts;
+mod tls;
 mod upstream;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
-pub use complaint::Complaint;
+pub(crate) use access_log::AccessLog;
+pub(crate) use aws::{Aws, is_url};
+pub use complaint::{Complaint, Complaints};
+pub(crate) use endings::Endings;
+pub(crate) use environment::Environment;
+pub(crate) use limits::Limits;
 pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
+pub(crate) use tls::Tls;
 pub(crate) use upstream::{
     EventFormat, Http, Lambda, Mode, Prelude, Sign, Upstream, names_in_braces,
 };
 #[cfg(feature = "local")]
-pub(crate) use upstream::{Limits, Local, Process};
+pub(crate) use upstream::{Local, Process, ServiceLimits};
 
-/// Nobody but this machine, until the configuration says otherwise.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+use complaint::Source;
+
+/// How long answers have to come to their end after the gateway is told to stop: five seconds less than
+/// Kubernetes waits before it kills (`terminationGracePeriodSeconds`, 30 s).
+const SHUTDOWN_GRACE_DEFAULT: Duration = Duration::from_secs(25);
+
+/// Where in the file, in bytes, and what is wrong there.
+pub(crate) type Wrong = (Option<Range<usize>>, String);
 
 /// What a gateway serves, and how.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) listen: SocketAddr,
+    source: Source,
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Where metrics and health are told.
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) access_log: AccessLog,
+    /// Whether a client may name its request.
+    pub(crate) accept_request_id: bool,
+    pub(crate) limits: Limits,
     pub(crate) aws: Aws,
     pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
-}
-
-/// Where functions are called, and as whom: what is not said is looked for as every AWS SDK does.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Aws {
-    pub(crate) region: Option<String>,
-    pub(crate) endpoint_url: Option<String>,
-    pub(crate) profile: Option<String>,
+    pub(crate) environment: Environment,
+    /// What is served although somebody may not have meant it.
+    notes: Vec<Complaint>,
 }
 
 /// The file as TOML has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default = "listen_default")]
-    listen: SocketAddr,
+    #[serde(default)]
+    listen: Option<Spanned<listen::Written>>,
+    admin: Option<Spanned<String>>,
+    tls: Option<Tls>,
+    #[serde(default, deserialize_with = "quantity::duration")]
+    shutdown_grace: Option<Duration>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    timeouts: Timeouts,
+    #[serde(default)]
+    access_log: AccessLog,
+    #[serde(default)]
+    accept_request_id: bool,
     #[serde(default)]
     aws: Aws,
-    segments: Option<toml::Spanned<Segments>>,
+    segments: Option<Spanned<Segments>>,
     #[serde(default)]
     routes: Vec<route::Table>,
 }
 
-fn listen_default() -> SocketAddr {
-    LISTEN_DEFAULT
-}
-
 impl Config {
-    /// Reads a configuration; `name` is what complaints call the file, and paths in it are meant from
-    /// that file's folder.
+    /// Reads a configuration file.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it, by line.
-    pub fn parse(text: &str, name: &str) -> Result<Self, Complaint> {
-        let at = |span, reason| Complaint::new(name, text, span, reason);
-        let file: File =
-            toml::from_str(text).map_err(|error| at(error.span(), error.message().to_owned()))?;
-        let segments = match file.segments {
-            Some(segments) => {
-                segments.get_ref().check().map_err(|reason| at(Some(segments.span()), reason))?;
-                segments.into_inner()
-            }
-            None => Segments::default(),
-        };
+    /// All that is wrong with it, by line; or that it cannot be read.
+    pub fn read(file: &Path) -> Result<Self, Complaints> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Complaint::of_file(&name, format!("cannot be read: {error}")))?;
+        Self::parse(&text, &name)
+    }
+
+    /// Reads the text of a configuration; `name` is what complaints call its file, and paths in it are meant
+    /// from that file's folder.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, by line. What is no TOML, and a key that nobody knows, hide what comes
+    /// after them.
+    pub fn parse(text: &str, name: &str) -> Result<Self, Complaints> {
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        let source = Source::new(name, text);
+        let file: File = toml::from_str(text).map_err(|error| {
+            source.complaint(error.span(), complaint::in_our_words(error.message()))
+        })?;
+        let mut wrong: Vec<Wrong> = Vec::new();
+        let (listen, admin) = listen::addresses(file.listen, file.admin, &mut wrong);
+        file.aws.check(&mut wrong);
+        if let Some(segments) = &file.segments
+            && let Err(reason) = segments.get_ref().check()
+        {
+            wrong.push((Some(segments.span()), reason));
+        }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
-            routes.push(table.into_route(folder).map_err(|(span, reason)| at(span, reason))?);
+            match table.into_route(&file.limits, file.timeouts, folder) {
+                Ok(route) => routes.push(route),
+                Err(reason) => wrong.push(reason),
+            }
         }
-        crate::routes::Routes::new(&routes).map_err(|(route, reason)| {
-            at(routes.get(route).map(|route| route.path.span()), reason)
-        })?;
-        Ok(Self { listen: file.listen, aws: file.aws, segments, routes })
+        if let Err(reasons) = crate::routes::Routes::new(&routes) {
+            let span = |route: usize| routes.get(route).map(|route| route.path.span());
+            wrong.extend(reasons.into_iter().map(|(route, reason)| (span(route), reason)));
+        }
+        if !wrong.is_empty() {
+            return Err(source.complaints(wrong));
+        }
+        let notes = listen::notes(&listen, admin.as_ref(), file.tls.is_some());
+        let notes = notes.into_iter().map(|(span, reason)| source.complaint(span, reason));
+        let notes = notes.collect();
+        let plain = |address: Spanned<SocketAddr>| address.into_inner();
+        Ok(Self {
+            listen: listen.into_iter().map(plain).collect(),
+            admin: admin.map(plain),
+            tls: file.tls.map(|tls| tls.beside(folder)),
+            shutdown_grace: file.shutdown_grace.unwrap_or(SHUTDOWN_GRACE_DEFAULT),
+            access_log: file.access_log.beside(folder),
+            accept_request_id: file.accept_request_id,
+            limits: file.limits,
+            aws: file.aws.beside(folder),
+            segments: file.segments.map(Spanned::into_inner).unwrap_or_default(),
+            routes,
+            environment: Environment::default(),
+            notes,
+            source,
+        })
+    }
+
+    /// Listens at these addresses in place of those that the file says.
+    pub fn listen_on(mut self, addresses: Vec<SocketAddr>) -> Self {
+        self.listen = addresses;
+        self
+    }
+
+    /// Where variables of the environment are looked up that the configuration names, and those of proxies
+    /// and certificates (`HTTPS_PROXY`, `AWS_CA_BUNDLE`, ...). Without it there are none. What the AWS SDK
+    /// looks for itself, it looks for in the process.
+    pub fn environment(
+        mut self,
+        variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.environment = Environment::new(variable);
+        self
     }
 
     /// Where the gateway listens.
-    pub fn listen(&self) -> SocketAddr {
-        self.listen
+    pub fn listen(&self) -> &[SocketAddr] {
+        &self.listen
+    }
+
+    /// How long answers have to come to their end after the gateway is told to stop.
+    pub fn shutdown_grace(&self) -> Duration {
+        self.shutdown_grace
+    }
+
+    /// How many routes there are.
+    pub fn route_count(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// What is served although somebody may not have meant it, such as an address that others reach
+    /// without TLS.
+    pub fn notes(&self) -> &[Complaint] {
+        &self.notes
+    }
+
+    /// The files that it names: certificates and their keys.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = self.tls.iter();
+        let tls = tls.flat_map(|tls| [tls.certificate.get_ref(), tls.key.get_ref()]);
+        let aws = self.aws.ca_bundle.iter().map(|file| file.get_ref());
+        tls.chain(aws).cloned().collect()
+    }
+
+    /// What is wrong at a place of it.
+    pub(crate) fn complaint(&self, (span, reason): Wrong) -> Complaint {
+        self.source.complaint(span, reason)
     }
 }

@@ -7,7 +7,9 @@ mod config;
 
 mod routes;
 
+mod admin;
 mod server;
+mod tls;
 
 mod front;
 
@@ -15,10 +17,22 @@ mod hop_by_hop;
 
 mod event;
 
+mod aws;
 mod upstream;
 
+mod retries;
+
 mod answer;
+mod event_stream_end;
+mod passage;
 mod problem;
 
-pub use config::{Complaint, Config};
-pub use server::{Error, Gateway};
+mod access_log;
+mod ending;
+mod exchange;
+mod metrics;
+mod request_id;
+
+pub use config::{Complaint, Complaints, Config};
+pub use metrics::Metrics;
+pub use server::{Cut, Error, Gateway, Reloaded};

@@ -1,46 +1,10 @@
-//! The `stream-gateway` command: a configuration file goes in; a running gateway, or one line that says why
-//! not, comes out.
+//! The `stream-gateway` command: a configuration file goes in; a running gateway, or a line for each thing that
+//! is wrong with it, comes out.
 
-use std::path::PathBuf;
+mod command;
+
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use stream_gateway::{Config, Gateway};
-
-/// An HTTP gateway that streams AWS Lambda functions.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve a configuration until a signal ends it
-    Run {
-        /// The file
-        config: PathBuf,
-    },
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Command::Run { config } = Arguments::parse().command;
-    match run(config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("stream-gateway: {message}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(file: PathBuf) -> Result<(), String> {
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("{name}: {error}"))?;
-    let config = Config::parse(&text, &name).map_err(|complaint| complaint.to_string())?;
-    let gateway = Gateway::start(config).await.map_err(|error| error.to_string())?;
-    println!("listening on http://{}", gateway.addr());
-    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())
+fn main() -> ExitCode {
+    command::main()
 }

@@ -5,9 +5,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::upstream::Failure;
+use crate::config::Endings;
+use crate::upstream::{Ending, Failure};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Of a request that the service does not take, whatever the route's own limit.
+const TOO_LARGE: &str = "the request is larger than the upstream takes";
+
+/// What a service that has no capacity is given if it does not say for how long, in seconds.
+const RETRY_AFTER: u64 = 1;
 
 /// What the gateway answers itself.
 pub(crate) struct Problem {
@@ -48,14 +55,55 @@ impl Problem {
     }
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        let mut problem = Self::new(failure.status, failure.detail);
+impl Problem {
+    /// Of a failure before the first byte. Its words may have secrets, names or addresses, so a client gets
+    /// them only where the route exposes them; the log has them.
+    pub(crate) fn of(failure: Failure, endings: &Endings) -> Self {
+        let missing = failure.ending == Ending::Refused && failure.status == StatusCode::NOT_FOUND;
+        let status = if missing { endings.not_found } else { failure.status };
+        let detail = match endings.expose_errors {
+            true => failure.detail,
+            false if failure.ending == Ending::Rejected => failure.detail, // the gateway's own words
+            false if status == StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE.into(),
+            false => failure.ending.sentence().into(),
+        };
+        let mut problem = Self::new(status, detail);
         problem.error_type = failure.error_type;
-        if let Some(wait) = failure.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            problem = problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+        let later =
+            [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+        match failure.retry_after {
+            Some(wait) => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
+            None if later => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+            }
+            None => problem,
         }
-        problem
+    }
+
+    /// All places of the route are taken.
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "this route has all the requests it takes at once",
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+    }
+
+    /// The body of a request has more than `limit` bytes.
+    pub(crate) fn too_large(limit: u64) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than the {limit} bytes that this route takes"),
+        )
+    }
+
+    pub(crate) fn headers_too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            format!("the headers are larger than the {limit} bytes that are taken"),
+        )
     }
 }

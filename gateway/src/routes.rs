@@ -1,15 +1,21 @@
 //! A method and a path come in; the route they belong to goes out, with what its path's names stand for.
 
-use std::collections::HashMap;
+mod template;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use http::Method;
 
 use crate::config::Route;
+use template::Template;
 
 /// All routes, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    paths: matchit::Router<Vec<Choice>>,
+    /// Paths without a rest, then those with one, the longest before it first: the order of API Gateway's
+    /// HTTP APIs (developer guide, "Create routes"), and `matchit` has no `/{a}` beside `/{a+}`.
+    paths: Vec<matchit::Router<Vec<Choice>>>,
 }
 
 /// One route of a path.
@@ -18,6 +24,8 @@ struct Choice {
     /// None is any.
     methods: Vec<Method>,
     route: usize,
+    /// Of its path, in their order.
+    names: Vec<String>,
 }
 
 /// What the names in a route's path stand for.
@@ -40,60 +48,124 @@ pub(crate) enum Found {
 impl Routes {
     /// # Errors
     ///
-    /// The place of the first route that cannot be, and why.
-    pub(crate) fn new(routes: &[Route]) -> Result<Self, (usize, String)> {
-        let mut choices: Vec<(String, Vec<Choice>)> = Vec::new();
+    /// The places of all routes that cannot be, and why.
+    pub(crate) fn new(routes: &[Route]) -> Result<Self, Vec<(usize, String)>> {
+        let mut wrong = Vec::new();
+        // Paths that only name their parts otherwise are the same: one entry each, in their order.
+        let mut choices: Vec<(Template, Vec<Choice>)> = Vec::new();
         let mut places = HashMap::new();
         for (route, Route { path, methods, .. }) in routes.iter().enumerate() {
-            let pattern = pattern(path.get_ref()).map_err(|reason| (route, reason))?;
-            let place = *places.entry(pattern.clone()).or_insert_with(|| {
-                choices.push((pattern, Vec::new()));
+            let template = match Template::parse(path.get_ref()) {
+                Ok(template) => template,
+                Err(reason) => {
+                    wrong.push((route, reason));
+                    continue;
+                }
+            };
+            let names = template.names.clone();
+            let place = *places.entry(template.pattern.clone()).or_insert_with(|| {
+                choices.push((template, Vec::new()));
                 choices.len() - 1
             });
             let same = &mut choices[place].1;
-            let taken = |choice: &Choice| {
+            let taken = |choice: &&Choice| {
                 choice.methods.is_empty() && methods.is_empty()
                     || choice.methods.iter().any(|method| methods.contains(method))
             };
-            if same.iter().any(taken) {
-                return Err((route, format!("{} has a route for this already", path.get_ref())));
+            if let Some(choice) = same.iter().find(taken) {
+                let other = routes[choice.route].path.get_ref();
+                let reason = format!(
+                    "a route before this one has the same path and method ({other}): take one of them out"
+                );
+                wrong.push((route, reason));
+                continue;
             }
-            same.push(Choice { methods: methods.clone(), route });
+            same.push(Choice { methods: methods.clone(), route, names });
         }
-        let mut paths = matchit::Router::new();
-        for (pattern, same) in choices {
-            let first = same[0].route;
-            paths.insert(pattern, same).map_err(|error| (first, error.to_string()))?;
+        let mut paths: BTreeMap<_, matchit::Router<_>> = BTreeMap::new();
+        for (template, same) in choices {
+            let Some(first) = same.first().map(|choice| choice.route) else { continue };
+            let order = template.before_rest.map_or((0, Reverse(0)), |parts| (1, Reverse(parts)));
+            if let Err(error) = paths.entry(order).or_default().insert(template.pattern, same) {
+                let path = routes[first].path.get_ref();
+                let reason = format!("{path:?} cannot stand beside the other routes: {error}");
+                wrong.push((first, reason));
+            }
         }
-        Ok(Self { paths })
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(Self { paths: paths.into_values().collect() })
     }
 
     /// The route with the longest literal path, and of those one that names the method.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
-        let Ok(found) = self.paths.at(path) else { return Found::Nothing };
-        let named = found.value.iter().find(|choice| choice.methods.contains(method));
-        let choice = named.or_else(|| found.value.iter().find(|choice| choice.methods.is_empty()));
-        let Some(choice) = choice else {
-            let others = found.value.iter().flat_map(|choice| choice.methods.iter().cloned());
-            return Found::OtherMethods(others.collect());
-        };
-        let parameters = found.params.iter();
-        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Found::Route { route: choice.route, parameters: parameters.collect() }
+        let mut others = Vec::new();
+        for found in self.paths.iter().filter_map(|paths| paths.at(path).ok()) {
+            let named = found.value.iter().find(|choice| choice.methods.contains(method));
+            let any = || found.value.iter().find(|choice| choice.methods.is_empty());
+            if let Some(choice) = named.or_else(any) {
+                let values = found.params.iter().map(|(_, value)| value.to_owned());
+                let parameters = choice.names.iter().cloned().zip(values).collect();
+                return Found::Route { route: choice.route, parameters };
+            }
+            others.extend(found.value.iter().flat_map(|choice| choice.methods.iter().cloned()));
+        }
+        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
     }
 }
 
-/// As `matchit` writes it: `{*rest}` for `{rest+}`.
-fn pattern(path: &str) -> Result<String, String> {
-    if !path.starts_with('/') {
-        return Err(format!("{path:?} is no path: it begins with a slash"));
-    }
-    let parts = path.split('/').map(|part| {
-        let inside = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-        match inside.and_then(|name| name.strip_suffix('+')) {
-            Some(name) => format!("{{*{name}}}"),
-            None => part.to_owned(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_path_that_says_most_is_taken() {
+        let paths = [
+            ("/{rest+}", ""),
+            ("/a/{rest+}", ""),
+            ("/{x}/{rest+}", ""),
+            ("/a/{x}", "GET"),
+            ("/a/{y}", "PUT"),
+            ("/a/b", "GET"),
+            ("/", "GET"),
+        ];
+        let file: String = paths
+            .iter()
+            .map(|(path, method)| {
+                let methods = match *method {
+                    "" => String::new(),
+                    method => format!("methods = [{method:?}]\n"),
+                };
+                format!(
+                    "[[routes]]\npath = {path:?}\n{methods}authorizer = \"none\"\n\
+                     lambda = {{ function = \"f\" }}\n"
+                )
+            })
+            .collect();
+        let routes = Routes::new(&Config::parse(&file, "g.toml").unwrap().routes).unwrap();
+        for (method, path, expected, parameters) in [
+            ("GET", "/a/b", "/a/b", &[][..]),
+            ("PUT", "/a/b", "/a/{rest+}", &[("rest", "b")]),
+            ("GET", "/a/c", "/a/{x}", &[("x", "c")]),
+            ("PUT", "/a/c", "/a/{y}", &[("y", "c")]),
+            ("POST", "/a/c", "/a/{rest+}", &[("rest", "c")]),
+            ("GET", "/a/c/d", "/a/{rest+}", &[("rest", "c/d")]),
+            ("GET", "/c/d/e", "/{x}/{rest+}", &[("x", "c"), ("rest", "d/e")]),
+            ("GET", "/c", "/{rest+}", &[("rest", "c")]),
+            ("GET", "/", "/", &[]),
+        ] {
+            let Found::Route { route, parameters: found } =
+                routes.find(&method.parse().unwrap(), path)
+            else {
+                panic!("{method} {path}");
+            };
+            assert_eq!(paths[route].0, expected, "{method} {path}");
+            let found: Vec<_> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            assert_eq!(found, parameters, "{method} {path}");
         }
-    });
-    Ok(parts.collect::<Vec<_>>().join("/"))
+        let others = routes.find(&Method::PUT, "/");
+        assert_eq!(others, Found::OtherMethods(vec![Method::GET]));
+    }
 }

@@ -1,111 +1,243 @@
-//! A configuration comes in; an address that answers requests goes out, until its owner ends it or drops it.
+//! A configuration comes in; addresses that answer requests go out, until their owner ends them or drops them.
+//! A newer configuration takes over between two requests.
 
-use std::convert::Infallible;
+mod activity;
+mod connection;
+mod doors;
+mod generation;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 
-use crate::config::Config;
-use crate::front::Front;
-use crate::upstream::Lasting;
+use crate::access_log::AccessLog;
+use crate::admin;
+use crate::config::{Complaints, Config};
+use crate::exchange::Records;
+use crate::metrics::Metrics;
+use activity::Activity;
+use generation::Generation;
 
-/// The most bytes read or written ahead on one connection: what a client that does not read costs.
-const BUFFER_BYTES: usize = 64 * 1024;
-
-/// Rest after a failed accept, which happens when the process is out of file descriptors: long enough
-/// not to spin, short enough not to be noticed.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
-
-/// A running gateway. Dropping it ends its connections.
+/// A running gateway. Dropping it cuts its connections.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use stream_gateway::{Config, Gateway};
+///
+/// let gateway = Gateway::start(Config::read("gateway.toml".as_ref())?).await?;
+/// println!("listening on http://{}", gateway.addr());
+/// # Ok(()) }
+/// ```
 pub struct Gateway {
-    address: SocketAddr,
-    door: JoinHandle<()>,
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    shared: Arc<Shared>,
+    /// Held by the reload that is under way: one after the other.
+    reloading: Mutex<()>,
+    closing: watch::Sender<bool>,
+    doors: JoinHandle<()>,
+    admin_door: Option<JoinHandle<()>>,
 }
 
-/// Why a gateway does not start.
+/// What connections look up.
+struct Shared {
+    generation: ArcSwap<Generation>,
+    /// Of all connections.
+    activity: Arc<Activity>,
+    metrics: Arc<Metrics>,
+    records: Arc<Records>,
+}
+
+/// Why a gateway does not start, or keeps what it has.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
-    /// An upstream cannot be made ready.
-    #[error("{0}")]
-    Upstream(String),
+    /// The access log cannot be written.
+    #[error("cannot open the access log")]
+    AccessLog(#[source] io::Error),
+    /// The configuration, or what it names, cannot be served.
+    #[error(transparent)]
+    Configuration(#[from] Complaints),
+}
+
+/// What became of a newer configuration that was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// What of it has no effect before the next start, a line for each: addresses.
+    pub needs_restart: Vec<String>,
+}
+
+/// How many exchanges did not come to their end before a gateway ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cut {
+    /// Answers that were not whole, and requests that were not answered.
+    pub exchanges: usize,
 }
 
 impl Gateway {
-    /// Listens as `config` says, and answers.
+    /// Listens as `config` says, and answers. Credentials of AWS are looked for before, if a route needs
+    /// them; that there are none is told to `tracing` and does not keep the gateway from starting.
     ///
     /// # Errors
     ///
-    /// The address is taken; an upstream cannot be made ready.
+    /// An address is taken; the access log cannot be opened; a file that the configuration names cannot be used; a route's upstream cannot be
+    /// made ready.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what was begun.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let front =
-            Arc::new(Front::new(&config, &Lasting::default()).await.map_err(Error::Upstream)?);
-        let cannot_listen = |source| Error::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
-        let door = tokio::spawn(accept(listener, front));
-        Ok(Self { address, door })
+        let access_log = AccessLog::open(&config.access_log).map_err(Error::AccessLog)?;
+        let metrics = Arc::new(Metrics::default());
+        let records = Arc::new(Records { metrics: Arc::clone(&metrics), access_log });
+        let generation = Generation::new(&config, None, &records).await?;
+        let mut listeners = Vec::with_capacity(config.listen.len());
+        let mut addresses = Vec::with_capacity(config.listen.len());
+        for &address in &config.listen {
+            let (listener, address) = listen(address).await?;
+            listeners.push(listener);
+            addresses.push(address);
+        }
+        let admin = match config.admin {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let (closing, closes) = watch::channel(false);
+        let (admin_door, admin) = match admin {
+            Some((listener, address)) => {
+                let served = admin::serve(listener, Arc::clone(&metrics), closes.clone());
+                (Some(tokio::spawn(served)), Some(address))
+            }
+            None => (None, None),
+        };
+        let shared = Arc::new(Shared {
+            generation: ArcSwap::from_pointee(generation),
+            activity: Activity::new(None),
+            metrics,
+            records,
+        });
+        let doors = tokio::spawn(doors::open(listeners, Arc::clone(&shared), closes));
+        let reloading = Mutex::new(());
+        Ok(Self { addresses, admin, shared, reloading, closing, doors, admin_door })
     }
 
-    /// Where it listens.
+    /// Looks at what `config` names, as far as nothing has to be started or asked: certificates, keys, the
+    /// variables of proxies. Not whether addresses are free, and not whether AWS answers.
+    ///
+    /// # Errors
+    ///
+    /// All that cannot be used.
+    pub async fn check(config: &Config) -> Result<(), Complaints> {
+        Generation::check(config).await
+    }
+
+    /// Where it listens first.
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where it listens, in the configuration's order.
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where metrics and health are told, if anywhere.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Whether new connections begin with TLS.
+    pub fn is_tls(&self) -> bool {
+        self.shared.generation.load().tls.is_some()
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
+    /// Serves `config` from the next request on. What is under way goes on as it began; certificates and
+    /// limits of connections count for new ones. Connections to AWS and credentials are kept if `[aws]`
+    /// says what it said.
+    ///
+    /// # Errors
+    ///
+    /// A file that the configuration names cannot be used; a route's upstream cannot be made ready. Then all
+    /// is served as before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the older configuration or the newer one, never a mixture.
+    pub async fn reload(&self, config: Config) -> Result<Reloaded, Error> {
+        let _one_by_one = self.reloading.lock().await;
+        let before = self.shared.generation.load_full();
+        let generation = match Generation::new(&config, Some(&before), &self.shared.records).await {
+            Ok(generation) => generation,
+            Err(complaints) => {
+                self.reload_refused();
+                return Err(complaints.into());
+            }
+        };
+        let needs_restart = generation.needs_restart(&before);
+        self.shared.generation.store(Arc::new(generation));
+        self.shared.metrics.reloaded(true);
+        Ok(Reloaded { needs_restart })
+    }
+
+    /// Counts a newer configuration that could not even be read.
+    pub fn reload_refused(&self) {
+        self.shared.metrics.reloaded(false);
+    }
+
+    /// Takes no new connections and no new requests on those that there are, and waits for `grace` at most
+    /// until all answers have come to their end. Then it cuts what is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts what is left at once.
+    pub async fn shutdown(mut self, grace: Duration) -> Cut {
+        self.closing.send_replace(true);
+        match tokio::time::timeout(grace, &mut self.doors).await {
+            Ok(_) => Cut { exchanges: 0 },
+            Err(_) => Cut { exchanges: self.shared.activity.in_progress() },
+        }
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.door.abort();
-    }
-}
-
-/// Accepts whoever comes, for ever. Their connections end with this future.
-async fn accept(listener: TcpListener, front: Arc<Front>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    connections.spawn(serve(stream, peer, Arc::clone(&front)));
-                }
-                Err(err) => {
-                    tracing::warn!(%err, "cannot accept a client");
-                    tokio::time::sleep(ACCEPT_REST).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
+        self.doors.abort();
+        if let Some(door) = &self.admin_door {
+            door.abort();
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, front: Arc<Front>) {
-    // Without it the last small frame waits for the peer's delayed acknowledgement, about 40 ms.
-    if stream.set_nodelay(true).is_err() {
-        return; // the peer is gone already
-    }
-    let service = service_fn(move |request| {
-        let answered = Arc::clone(&front).answer(request, peer);
-        async move { Ok::<_, Infallible>(answered.await) }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).max_buf_size(BUFFER_BYTES);
-    builder.http2().timer(TokioTimer::new()).max_send_buf_size(BUFFER_BYTES);
-    if let Err(err) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%err, "a connection ended early");
-    }
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let cannot_listen = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let bound = listener.local_addr().map_err(cannot_listen)?;
+    Ok((listener, bound))
+}
+
+/// Waits until the gateway closes.
+async fn closed(closes: &mut watch::Receiver<bool>) {
+    // A gateway that is gone is closed, too.
+    drop(closes.wait_for(|closing| *closing).await);
 }

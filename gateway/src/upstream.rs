@@ -12,13 +12,13 @@ mod local;
 mod proxy_answer;
 mod segments;
 
-use std::fmt;
 use std::time::Duration;
 
 use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
+pub(crate) use crate::ending::Ending;
 use crate::event::{NoEvent, Shown};
 
 pub(crate) use lasting::Lasting;
@@ -40,18 +40,6 @@ pub(crate) struct Answer {
     pub(crate) request_id: Option<String>,
     /// The version of the function that answers.
     pub(crate) executed_version: Option<String>,
-}
-
-/// How an exchange ended, as metrics and the access log name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Ending {
-    Function,
-    Truncated,
-    Corrupt,
-    TimedOut,
-    Unreachable,
-    Throttled,
-    Refused,
 }
 
 /// Why there is no answer, or no whole one. No message of it has bytes of a payload.
@@ -83,7 +71,7 @@ impl Upstream {
 }
 
 impl Failure {
-    fn new(ending: Ending, status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(ending: Ending, status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { ending, status, detail, error_type: None, retry_after: None, request_id: None }
     }
@@ -91,20 +79,6 @@ impl Failure {
 
 impl From<NoEvent> for Failure {
     fn from(NoEvent(reason): NoEvent) -> Self {
-        Self::new(Ending::Refused, StatusCode::BAD_REQUEST, reason)
-    }
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Function => "function",
-            Self::Truncated => "truncated",
-            Self::Corrupt => "corrupt",
-            Self::TimedOut => "timed-out",
-            Self::Unreachable => "unreachable",
-            Self::Throttled => "throttled",
-            Self::Refused => "refused",
-        })
+        Self::new(Ending::Rejected, StatusCode::BAD_REQUEST, reason)
     }
 }

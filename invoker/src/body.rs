@@ -201,6 +201,14 @@ impl ResponseStream {
         Ok(self)
     }
 
+    /// The same as the answer to a `HEAD`: what its head promises is of a body that is not sent.
+    ///
+    /// To be called before the first byte is read.
+    pub fn without_promise(mut self) -> Self {
+        self.promised = None;
+        self
+    }
+
     /// The last 4 KB of the function's log, once the stream has ended well and if they were asked
     /// for.
     pub fn log_tail(&self) -> Option<&Bytes> {

@@ -53,6 +53,7 @@ struct Inner {
     time_limit: Option<TimeLimit>,
     log_tail: Option<Bytes>,
     in_body: bool,
+    unsent: bool,
     source: Option<BoxError>,
 }
 
@@ -167,6 +168,7 @@ impl Error {
             time_limit: None,
             log_tail: None,
             in_body: false,
+            unsent: false,
             source: None,
         };
         Self { inner: Box::new(inner) }
@@ -184,6 +186,11 @@ impl Error {
 
     pub(crate) fn in_body(mut self) -> Self {
         self.inner.in_body = true;
+        self
+    }
+
+    fn unsent(mut self) -> Self {
+        self.inner.unsent = true;
         self
     }
 
@@ -273,7 +280,9 @@ impl Error {
     fn unconnected(causes: Causes, timeout: bool, service: &str, connect: Duration) -> Self {
         if timeout && causes.text.contains("connect") {
             let message = format!("no connection to {service} in {} s", connect.as_secs_f32());
-            return Self::new(ErrorKind::TimedOut, message).with_time_limit(TimeLimit::Connect);
+            return Self::new(ErrorKind::TimedOut, message)
+                .with_time_limit(TimeLimit::Connect)
+                .unsent();
         }
         let (kind, message) = match timeout {
             // A client may have a limit of its own for the answer.
@@ -283,7 +292,10 @@ impl Error {
                 let message = format!("{service} broke the connection before it answered");
                 (ErrorKind::Unreachable, message)
             }
-            false => (ErrorKind::Unreachable, format!("{service} cannot be reached")),
+            false => {
+                let message = format!("{service} cannot be reached");
+                return Self::new(ErrorKind::Unreachable, message).unsent().with_source(causes);
+            }
         };
         Self::new(kind, message).with_source(causes)
     }
@@ -329,6 +341,11 @@ impl Error {
     /// which then ends as a whole one does, and not from the end of the invocation.
     pub fn is_in_body(&self) -> bool {
         self.inner.in_body
+    }
+
+    /// Whether there was no connection, so that nothing was sent and no function was run.
+    pub fn is_unsent(&self) -> bool {
+        self.inner.unsent
     }
 
     /// The last 4 KB of the log of the function that failed, if they were asked for.

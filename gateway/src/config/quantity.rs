@@ -1,9 +1,11 @@
 //! Times and sizes as people write them come in, such as `30s` or `6MB`; numbers go out.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// Of time: `250ms`, `30s`, `15m`. A number without a unit is refused: of what?
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
@@ -19,19 +21,26 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
 
 /// Of bytes: `64KiB`, `6MB`, or a plain number of bytes.
 pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Number(u64),
-        Text(String),
+    struct Bytes;
+    impl Visitor<'_> for Bytes {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a size: 64KiB, 6MB or 1048576")
+        }
+
+        fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<u64, E> {
+            u64::try_from(bytes).map_err(|_| E::custom(format!("{bytes} is no size")))
+        }
+
+        fn visit_u64<E>(self, bytes: u64) -> Result<u64, E> {
+            Ok(bytes)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            let size = text.parse::<ByteSize>().map(|size| size.as_u64());
+            size.map_err(|_| E::custom(format!("{text:?} is no size: write 64KiB, 6MB or 1048576")))
+        }
     }
-    match Written::deserialize(from)? {
-        Written::Number(bytes) => Ok(Some(bytes)),
-        Written::Text(text) => match text.parse::<ByteSize>() {
-            Ok(size) => Ok(Some(size.as_u64())),
-            Err(_) => {
-                Err(de::Error::custom(format!("{text:?} is no size: write 64KiB, 6MB or 1048576")))
-            }
-        },
-    }
+    from.deserialize_any(Bytes).map(Some)
 }

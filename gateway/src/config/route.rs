@@ -1,18 +1,17 @@
 //! One `[[routes]]` table comes in; a route with one upstream goes out, or what is wrong with it and where.
 
-use std::ops::Range;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::quantity;
+use super::endings::{self, Endings};
+use super::limits::Limits;
 use super::timeouts::Timeouts;
 use super::upstream::{self, Lambda, Upstream};
-
-/// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
-const BODY_MAX: u64 = 6 * 1_000_000;
+use super::{Wrong, quantity};
 
 /// Which requests go where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +26,7 @@ pub(crate) struct Route {
     pub(crate) timeouts: Timeouts,
     /// The largest body of a request, in bytes.
     pub(crate) body_max: u64,
+    pub(crate) endings: Endings,
 }
 
 /// As TOML has it.
@@ -45,14 +45,23 @@ pub(super) struct Table {
     timeouts: Timeouts,
     #[serde(default, deserialize_with = "quantity::size")]
     body_max: Option<u64>,
+    in_flight: Option<NonZeroU32>,
+    retries: Option<u32>,
+    not_found: Option<Spanned<u16>>,
+    #[serde(default)]
+    expose_errors: bool,
+    #[serde(default)]
+    sse_errors: bool,
 }
-
-/// Where, and what.
-type Wrong = (Option<Range<usize>>, String);
 
 impl Table {
     /// `folder` is that of the file: paths in it are meant from there.
-    pub(super) fn into_route(self, folder: &Path) -> Result<Route, Wrong> {
+    pub(super) fn into_route(
+        self,
+        limits: &Limits,
+        timeouts: Timeouts,
+        folder: &Path,
+    ) -> Result<Route, Wrong> {
         let path = self.path;
         let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
         let segments = upstream::segments(&upstream, self.segments)?;
@@ -79,7 +88,16 @@ impl Table {
                 }
             }
         }
-        let body_max = self.body_max.unwrap_or(BODY_MAX);
-        Ok(Route { path, methods, upstream, segments, timeouts: self.timeouts, body_max })
+        let body_max = self.body_max.unwrap_or(limits.body());
+        let usual = Endings::default();
+        let endings = Endings {
+            in_flight: self.in_flight.unwrap_or(usual.in_flight),
+            retries: self.retries.unwrap_or(usual.retries),
+            not_found: self.not_found.map_or(Ok(usual.not_found), endings::not_found)?,
+            expose_errors: self.expose_errors,
+            sse_errors: self.sse_errors,
+        };
+        let timeouts = self.timeouts.or(timeouts);
+        Ok(Route { path, methods, upstream, segments, timeouts, body_max, endings })
     }
 }

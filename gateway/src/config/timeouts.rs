@@ -19,3 +19,15 @@ pub(crate) struct Timeouts {
     #[serde(default, deserialize_with = "quantity::duration")]
     pub(crate) total: Option<Duration>,
 }
+
+impl Timeouts {
+    /// With those of `others` where this says nothing.
+    pub(super) fn or(self, others: Self) -> Self {
+        Self {
+            connect: self.connect.or(others.connect),
+            first_byte: self.first_byte.or(others.first_byte),
+            idle: self.idle.or(others.idle),
+            total: self.total.or(others.total),
+        }
+    }
+}

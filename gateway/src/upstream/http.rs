@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::lambda::failure;
 use super::{Answer, Ending, Failure};
-use crate::config::{self, Route};
+use crate::config::{self, Environment, Route};
 use crate::event::Shown;
 use answered::Answered;
 use signature::Signer;
@@ -59,8 +59,10 @@ impl Http {
         route: &Route,
         client: HttpClient,
         loaded: Option<&SdkConfig>,
+        environment: &Environment,
     ) -> Result<Self, String> {
-        let api_key = http.api_key_env.as_deref().map(api_key).transpose()?;
+        let api_key = http.api_key_env.as_deref().map(|name| api_key(name, environment));
+        let api_key = api_key.transpose()?;
         let signer = match (http.sign, loaded) {
             (Some(service), Some(loaded)) => Some(Signer::new(service, http, loaded)?),
             _ => None,
@@ -120,16 +122,7 @@ impl Http {
             signer.sign(&mut request, shown.now).await?;
         }
         let sent = self.client.send(request.map(SdkBody::from), self.limits.connect);
-        // The name of the server is not for every client to know.
-        sent.await.map_err(|error| {
-            let told = failure(error);
-            let detail = match told.ending {
-                Ending::TimedOut => "no connection to the upstream in time",
-                _ => "the upstream cannot be reached, or broke the connection before it answered",
-            };
-            tracing::warn!(error = %told, "an upstream cannot be reached");
-            Failure { detail: detail.into(), ..told }
-        })
+        sent.await.map_err(failure)
     }
 
     fn request(&self, shown: &Shown<'_>) -> Result<Request<Bytes>, Failure> {
@@ -159,8 +152,8 @@ impl Http {
 }
 
 /// The value of the environment variable `name`, which no message shows.
-fn api_key(name: &str) -> Result<HeaderValue, String> {
-    let key = std::env::var(name).map_err(|_| {
+fn api_key(name: &str, environment: &Environment) -> Result<HeaderValue, String> {
+    let key = environment.variable(name).ok_or_else(|| {
         format!("the environment variable {name} has the API key of a route, and is not set")
     })?;
     match HeaderValue::from_str(key.trim()) {

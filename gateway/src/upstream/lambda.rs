@@ -1,8 +1,8 @@
 //! A request goes to a function, of the service or of one on loopback, by InvokeWithResponseStream; its head and
 //! body come back as they arrive.
 
-use aws_config::SdkConfig;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use aws_sdk_lambda::config::retry::RetryConfig;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use invoker::{ErrorKind, Head, Invocation, Invoker, ResponseStream};
 
@@ -11,6 +11,7 @@ use super::buffered::Buffered;
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
+use crate::aws::Loaded;
 use crate::config::{self, EventFormat, Mode, Prelude, Timeouts};
 use crate::event::Shown;
 
@@ -34,7 +35,7 @@ impl Lambda {
     pub(super) fn new(
         lambda: &config::Lambda,
         timeouts: Timeouts,
-        loaded: &SdkConfig,
+        loaded: &Loaded,
         segments: Option<BySegments>,
     ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
@@ -47,7 +48,7 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
-        let config = aws_sdk_lambda::Config::from(loaded);
+        let config = loaded.lambda();
         let buffered = (lambda.mode == Mode::Buffered)
             .then(|| Buffered::new(config.clone(), &lambda.function, Some(lambda), timeouts));
         let invoker = invoker(config, timeouts, lambda.prelude);
@@ -100,7 +101,7 @@ impl Lambda {
         if self.prelude == Prelude::Always && stream.head().is_none() {
             return Err(no_head(stream.request_id()));
         }
-        answer(stream)
+        answer(if shown.request.method == Method::HEAD { stream.without_promise() } else { stream })
     }
 }
 
@@ -118,6 +119,8 @@ fn invoker(config: aws_sdk_lambda::Config, timeouts: Timeouts, prelude: Prelude)
     if let Some(limit) = timeouts.total {
         limits = limits.total(limit);
     }
+    // Calls are repeated by the front alone, which knows what may be: the SDK's own tries would multiply them.
+    let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
     Invoker::from_conf(config).timeouts(limits).heads(prelude != Prelude::Never)
 }
 
@@ -175,13 +178,27 @@ fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
 pub(super) fn failure(error: invoker::Error) -> Failure {
     let (ending, status) = match error.kind() {
         ErrorKind::Throttled { .. } => (Ending::Throttled, StatusCode::TOO_MANY_REQUESTS),
+        ErrorKind::TimedOut if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::GATEWAY_TIMEOUT)
+        }
         ErrorKind::TimedOut => (Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT),
         ErrorKind::Function { .. } => (Ending::Function, StatusCode::BAD_GATEWAY),
         ErrorKind::Refused { status: 404, .. } => (Ending::Refused, StatusCode::NOT_FOUND),
         ErrorKind::Refused { status: 413, .. } => (Ending::Refused, StatusCode::PAYLOAD_TOO_LARGE),
+        // A failure of the service's own, which passes.
+        ErrorKind::Refused { status: 500 | 502 | 503 | 504, code } if is_passing(code) => {
+            (Ending::Refused, StatusCode::SERVICE_UNAVAILABLE)
+        }
         ErrorKind::Refused { .. } => (Ending::Refused, StatusCode::BAD_GATEWAY),
-        ErrorKind::Truncated => (Ending::Truncated, StatusCode::BAD_GATEWAY),
+        ErrorKind::Unreachable if error.is_unsent() => {
+            (Ending::Unreachable, StatusCode::SERVICE_UNAVAILABLE)
+        }
+        // It may have been run.
+        ErrorKind::Unreachable | ErrorKind::Truncated => {
+            (Ending::Truncated, StatusCode::BAD_GATEWAY)
+        }
         ErrorKind::Corrupt | ErrorKind::Inconsistent => (Ending::Corrupt, StatusCode::BAD_GATEWAY),
+        // No credentials, no region, no Lambda service there.
         _ => (Ending::Unreachable, StatusCode::BAD_GATEWAY),
     };
     let error_type = match error.kind() {
@@ -196,4 +213,19 @@ pub(super) fn failure(error: invoker::Error) -> Failure {
         retry_after: error.retry_after(),
         request_id: error.request_id().map(str::to_owned),
     }
+}
+
+/// The service says 502 for much that stays as it is until somebody changes it: only its own failures and
+/// a function that is being made ready pass (API reference of InvokeWithResponseStream, "Errors").
+fn is_passing(code: &str) -> bool {
+    matches!(
+        code,
+        "ServiceException"
+            | "ResourceNotReadyException"
+            | "SnapStartNotReadyException"
+            | "EC2UnexpectedException"
+            | "EFSIOException"
+            | "EFSMountTimeoutException"
+            | "SnapStartTimeoutException"
+    )
 }

@@ -1,9 +1,9 @@
-//! What upstreams of one configuration and of the next one have in common: connections, and functions that
-//! run here.
+//! What upstreams of one configuration and of the next one have in common: functions that run here, and the memory
+//! of segments.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use invoker::{HttpClient, MemoryBudget};
+use invoker::MemoryBudget;
 
 #[cfg(feature = "local")]
 use super::local::Services;
@@ -11,7 +11,6 @@ use super::local::Services;
 /// What a reload does not end. Made once for a gateway.
 #[derive(Default)]
 pub(crate) struct Lasting {
-    http_client: OnceLock<HttpClient>,
     budget: Mutex<Option<MemoryBudget>>,
     #[cfg(feature = "local")]
     pub(super) services: Services,
@@ -24,14 +23,5 @@ impl Lasting {
         let mut last = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let same = last.take().filter(|budget| budget.limit() == limit);
         last.insert(same.unwrap_or_else(|| MemoryBudget::of(limit))).clone()
-    }
-
-    /// Trusts the certificates of this system, which are read when they are first needed.
-    pub(super) fn http_client(&self) -> Result<HttpClient, String> {
-        if let Some(client) = self.http_client.get() {
-            return Ok(client.clone());
-        }
-        let client = HttpClient::builder().build().map_err(|error| error.to_string())?;
-        Ok(self.http_client.get_or_init(|| client).clone())
     }
 }

@@ -11,7 +11,7 @@ use invoker::HttpClient;
 use local_lambda::{Function, LocalLambda, REGION_DEFAULT};
 use tokio::sync::Mutex;
 
-use crate::config::{self, Limits};
+use crate::config::{self, ServiceLimits};
 
 /// What the one function of each service is called.
 pub(super) const FUNCTION: &str = "local";
@@ -72,9 +72,9 @@ impl Service {
             function = function.concurrent_invocations(invocations.get());
         }
         let limits = match limits {
-            Limits::Aws => local_lambda::Limits::aws(),
+            ServiceLimits::Aws => local_lambda::Limits::aws(),
             // What is written of one function is meant, whatever the service's own limits.
-            Limits::Off => {
+            ServiceLimits::Off => {
                 let mut limits =
                     local_lambda::Limits::off().with_timeout(process.timeout.is_some());
                 limits.function_concurrency = process.concurrency.is_some();

@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn one_plain_range_is_fetched_and_all_else_is_the_functions() {
-        type Headers = &'static [(&'static str, &'static str)];
-        let table: [(Headers, Option<Wanted>); 13] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Headers<'_>, Option<Wanted>); 13] = [
             (&[], Some(Wanted::All)),
             (&[("accept", "*/*")], Some(Wanted::All)),
             (&[("range", "bytes=0-9")], Some(Wanted::Range(0..10))),

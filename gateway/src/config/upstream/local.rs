@@ -27,7 +27,7 @@ pub(crate) struct Process {
     pub(crate) environment: Unshown<BTreeMap<String, String>>,
     /// Where it runs.
     pub(crate) directory: PathBuf,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ServiceLimits,
     /// Of one invocation.
     pub(crate) timeout: Option<Duration>,
     /// The most environments at once.
@@ -39,7 +39,7 @@ pub(crate) struct Process {
 /// Which of the service's limits hold.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Limits {
+pub(crate) enum ServiceLimits {
     #[default]
     Off,
     Aws,
@@ -54,7 +54,7 @@ pub(in crate::config) struct Table {
     environment: BTreeMap<String, String>,
     directory: Option<PathBuf>,
     #[serde(default)]
-    limits: Limits,
+    limits: ServiceLimits,
     #[serde(default, deserialize_with = "quantity::duration")]
     timeout: Option<Duration>,
     concurrency: Option<NonZeroUsize>,

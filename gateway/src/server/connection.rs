@@ -1,0 +1,119 @@
+//! One client's connection comes in; each of its requests is answered by the newest configuration, until the
+//! client goes, is too slow, or the gateway closes.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::Shared;
+use super::activity::{Activity, Exchange, Held};
+use crate::answer::Sent;
+use crate::config::Limits;
+
+/// The most bytes read or written ahead on one connection: what a client that does not read costs.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    mut closes: watch::Receiver<bool>,
+) {
+    // Without it the last small frame waits for the peer's delayed acknowledgement, about 40 ms.
+    if stream.set_nodelay(true).is_err() {
+        return; // the peer is gone already
+    }
+    let (limits, tls) = {
+        let generation = shared.generation.load();
+        (generation.limits.clone(), generation.tls.clone())
+    };
+    let Some(tls) = tls else {
+        return talk(stream, peer, shared, &limits, closes).await;
+    };
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(limits.header_read(), tls.accept(stream)) => accepted,
+        () = super::closed(&mut closes) => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => talk(stream, peer, shared, &limits, closes).await,
+        Ok(Err(err)) => tracing::debug!(%err, "a client's TLS cannot be"),
+        Err(_) => tracing::debug!("a client's TLS took too long"),
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    limits: &Limits,
+    mut closes: watch::Receiver<bool>,
+) {
+    let activity = Activity::new(Some(Arc::clone(&shared.activity)));
+    let service = service_fn(|request| {
+        let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
+        async move { Ok::<_, Infallible>(answered.await) }
+    });
+    let builder = builder(limits);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut unused = std::pin::pin!(activity.unused(limits.header_read()));
+    let mut told = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(err) = ended {
+                    tracing::debug!(%err, "a connection ended early");
+                }
+                return;
+            }
+            () = super::closed(&mut closes), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = unused.as_mut() => {
+                // One that was told already does not go by itself.
+                if told || !activity.has_begun() {
+                    return;
+                }
+                told = true;
+                connection.as_mut().graceful_shutdown();
+                unused.set(activity.unused(limits.header_read()));
+            }
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read())
+        .max_buf_size(BUFFER_BYTES.max(limits.headers()));
+    let header_list = u32::try_from(limits.headers()).unwrap_or(u32::MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_send_buf_size(BUFFER_BYTES)
+        .max_header_list_size(header_list)
+        .max_concurrent_streams(limits.streams_per_connection());
+    builder
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    exchange: Exchange,
+) -> Response<Held<Sent>> {
+    let front = Arc::clone(&shared.generation.load().front);
+    front.answer(request, peer).await.map(|body| Held::new(body, exchange))
+}

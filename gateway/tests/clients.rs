@@ -1,0 +1,167 @@
+//! Clients come in that leave, or stop reading; what becomes of their functions, and of everybody else's,
+//! comes out.
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
+
+mod support;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use local_lambda::LocalLambda;
+use support::{ANY, Gate, Gateway, PROTOCOLS, function, in_time, service_with, until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// What a function offers to a client that does not read.
+const BYTES: u64 = 128 << 20;
+
+/// More than the buffers of all sockets on the way can hold, by far less than all.
+const HELD_BACK: u64 = BYTES / 2;
+
+/// What one stream, and all of a connection, may have on the way to a client of HTTP/2, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+async fn service() -> LocalLambda {
+    service_with(function().concurrent_invocations(8)).await
+}
+
+fn taken(file: &Path) -> u64 {
+    std::fs::read_to_string(file).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_takes_the_upstream_with_it() {
+    let local = service().await;
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    for (lines, protocol) in (1..).zip(PROTOCOLS) {
+        let before = local.stats().bytes_sent;
+        let file = gateway.folder().join(format!("count{protocol}"));
+        let path = format!("/count?bytes={BYTES}&file={}", file.display());
+        // Reads a little and leaves.
+        let head = format!("curl --silent {protocol} '{}' | head -c 100000", gateway.url(&path));
+        let output = tokio::process::Command::new("sh").args(["-c", &head]).output();
+        assert_eq!(in_time(output).await.unwrap().stdout.len(), 100_000);
+        let logged = gateway.last_logged(lines).await;
+        assert_eq!(logged["ending"], "client-gone", "{protocol}: {logged}");
+        assert!(logged["bytes"].as_u64().unwrap() < HELD_BACK, "{logged}");
+        // The function runs to its end, as every function of the service, but nobody is sent the rest.
+        until("the function has written all", || taken(&file) == BYTES).await;
+        until("the invocation is over", || local.stats().invocations_running == 0).await;
+        let sent = local.stats().bytes_sent - before;
+        assert!(sent < HELD_BACK, "{sent} bytes were sent to a gateway whose client was gone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_the_head_is_seen() {
+    let local = service().await;
+    local.add_fault("stall=head".parse::<local_lambda::FaultRule>().unwrap()).unwrap();
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"GET /size HTTP/1.1\r\nhost: g\r\n\r\n").await.unwrap();
+    until("it is called", || local.stats().invocations_started == 1).await;
+    drop(stream);
+    let logged = gateway.last_logged(1).await;
+    assert_eq!(logged["ending"], "client-gone", "{logged}");
+    assert!(logged.get("status").is_none(), "{logged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_holds_back_its_own_function_only() {
+    let local = service().await;
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    let held = gateway.folder().join("held");
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let path = |file: &Path| format!("/count?bytes={BYTES}&file={}", file.display());
+    let request = format!("GET {} HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n", path(&held));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    until("it begins", || taken(&held) > 0).await;
+
+    // Nobody reads. Meanwhile another stream of that length goes from its first byte to its last: there is
+    // time enough for this one too.
+    let other = gateway.folder().join("other");
+    let curled = gateway.curl("", &path(&other)).await;
+    assert_eq!((curled.code, curled.body.len() as u64), (Some(0), BYTES));
+    let written = taken(&held);
+    assert!(written < HELD_BACK, "the function has written {written} bytes that nobody reads");
+
+    // All of it is there for who reads on.
+    let mut buffer = vec![0; 1 << 20];
+    let mut received = 0;
+    loop {
+        match in_time(stream.read(&mut buffer)).await.unwrap() {
+            0 => break,
+            bytes => received += bytes as u64,
+        }
+    }
+    assert!(received > BYTES);
+    assert_eq!(taken(&held), BYTES);
+}
+
+/// Two streams on one connection: one is not read, the other goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_not_read_holds_back_no_other_of_its_connection() {
+    let local = service().await;
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    let mut sender = connect(&gateway).await;
+    let ask = |path: String| Request::get(gateway.url(&path)).body(Empty::<Bytes>::new()).unwrap();
+    let held = gateway.folder().join("held");
+    let path = |file: &Path| format!("/count?bytes={BYTES}&file={}", file.display());
+    let unread: Response<Incoming> = in_time(sender.send_request(ask(path(&held)))).await.unwrap();
+
+    let other = gateway.folder().join("other");
+    let read = in_time(sender.send_request(ask(path(&other)))).await.unwrap();
+    assert_eq!(length(read).await, BYTES);
+    let written = taken(&held);
+    assert!(written < HELD_BACK, "the function has written {written} bytes that nobody reads");
+    assert_eq!(length(unread).await, BYTES);
+}
+
+/// A reset of one stream is the end of its exchange, and of no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_reset_ends_alone() {
+    let local = service().await;
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    let mut sender = connect(&gateway).await;
+    let gate = Gate::new().await;
+    let ask = || {
+        let url = gateway.url(&format!("/gate?at={}", gate.address()));
+        Request::get(url).body(Empty::<Bytes>::new()).unwrap()
+    };
+    let left = in_time(sender.send_request(ask())).await.unwrap();
+    let first = gate.somebody().await;
+    let kept = in_time(sender.send_request(ask())).await.unwrap();
+    let second = gate.somebody().await;
+    drop(left);
+    assert_eq!(gateway.last_logged(1).await["ending"], "client-gone");
+    drop((first, second));
+    assert_eq!(length(kept).await, "first\nlast\n".len() as u64);
+    assert_eq!(gateway.last_logged(2).await["ending"], "whole");
+}
+
+async fn connect(gateway: &Gateway) -> SendRequest<Empty<Bytes>> {
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn length(response: Response<Incoming>) -> u64 {
+    let mut body = response.into_body();
+    let mut length = 0;
+    while let Some(frame) = in_time(body.frame()).await {
+        length += frame.unwrap().data_ref().map_or(0, Bytes::len) as u64;
+    }
+    length
+}

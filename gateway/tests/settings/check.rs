@@ -1,0 +1,73 @@
+//! `check` says what can be said without starting anything.
+
+use crate::support::{Folder, certificate, text};
+
+#[test]
+fn a_right_file_is_said_to_be() {
+    let folder = Folder::new();
+    let (certificate, key) = certificate();
+    folder.write("c.pem", certificate);
+    folder.write("k.pem", key);
+    folder.write(
+        "gateway.toml",
+        "listen = \"0.0.0.0:8080\"\ntls = { certificate = \"c.pem\", key = \"k.pem\" }\n",
+    );
+    let output = folder.output("check gateway.toml");
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(text(&output.stdout), "gateway.toml: nothing wrong, 0 routes\n");
+    assert!(output.status.success());
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_by_their_lines() {
+    let folder = Folder::new();
+    let (certificate, key) = certificate();
+    let (_, other) = crate::support::certificate();
+    folder.write("c.pem", certificate);
+    folder.write("k.pem", &key);
+    folder.write("other.pem", &other);
+    folder.write("empty.pem", "");
+    for (tls, line, reason) in [
+        ("certificate = \"no.pem\"\nkey = \"k.pem\"", 2, "the certificate no.pem cannot be read"),
+        ("certificate = \"empty.pem\"\nkey = \"k.pem\"", 2, "has no certificate in PEM"),
+        ("certificate = \"k.pem\"\nkey = \"k.pem\"", 2, "has no certificate in PEM"),
+        ("certificate = \"c.pem\"\nkey = \"no.pem\"", 3, "the key no.pem cannot be read"),
+        ("certificate = \"c.pem\"\nkey = \"c.pem\"", 3, "has no private key in PEM"),
+        ("certificate = \"c.pem\"\nkey = \"other.pem\"", 3, "is not the certificate's"),
+    ] {
+        folder.write("gateway.toml", format!("[tls]\n{tls}\n[aws]\nca_bundle = \"empty.pem\"\n"));
+        for command in ["check gateway.toml", "run gateway.toml"] {
+            let output = folder.output(command);
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{tls}: {told}");
+            let first = format!("gateway.toml:{line}: ");
+            assert!(told.starts_with(&first) && told.contains(reason), "{tls}: {told}");
+            let secret = key.lines().nth(1).unwrap();
+            assert!(!told.contains(secret), "{told}");
+        }
+        let told = text(&folder.output("check gateway.toml").stderr);
+        assert!(told.contains("gateway.toml:5: ca_bundle empty.pem: "), "{told}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_none_is_told_without_its_password() {
+    let folder = Folder::new();
+    folder.write("gateway.toml", "");
+    let output =
+        folder.command("check gateway.toml").env("HTTPS_PROXY", "socks9://u:hush@h").output();
+    let output = output.unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("gateway.toml: HTTPS_PROXY: ") && !told.contains("hush"), "{told}");
+}
+
+#[test]
+fn help_has_examples() {
+    let folder = Folder::new();
+    for line in ["--help", "run --help"] {
+        let help = text(&folder.output(line).stdout);
+        assert!(help.contains("stream-gateway run gateway.toml"), "{help}");
+    }
+    assert!(text(&folder.output("import apisix --help").stdout).contains("aws-lambda"));
+}

@@ -1,0 +1,128 @@
+//! Clients that ask for too much are told; those that are too slow are cut.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{Folder, PATIENCE, Program, curl};
+
+const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nhost: h\r\n\r\n";
+
+fn program(limits: &str) -> (Folder, Program) {
+    let folder = Folder::new();
+    folder.write("gateway.toml", format!("listen = \"127.0.0.1:0\"\n[limits]\n{limits}\n"));
+    let program = folder.run();
+    (folder, program)
+}
+
+async fn connected(program: &Program) -> TcpStream {
+    TcpStream::connect(program.address()).await.unwrap()
+}
+
+/// Reads one answer of the gateway's own, to its end.
+async fn answer(client: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        let read = timeout(PATIENCE, client.read_buf(&mut answer)).await.expect("it comes");
+        assert_ne!(read.unwrap(), 0, "{:?}", String::from_utf8_lossy(&answer));
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Waits until the gateway closes; what came before.
+async fn closed(mut client: TcpStream) -> String {
+    let mut rest = Vec::new();
+    let read = timeout(PATIENCE, client.read_to_end(&mut rest)).await.expect("it is closed");
+    // A reset is an end, too.
+    drop(read);
+    String::from_utf8(rest).unwrap()
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_431() {
+    let (_folder, program) = program("headers = \"8KiB\"");
+    let flags = |size: usize, protocol| {
+        let header = "x".repeat(size);
+        format!("{protocol} -o /dev/null -w %{{http_code}} -H x-large:{header}")
+    };
+    for protocol in ["--http1.1", "--http2-prior-knowledge"] {
+        for (size, status) in [(7 * 1024, "404"), (9 * 1024, "431"), (100 * 1024, "431")] {
+            let curled = curl(&flags(size, protocol), &program.url("/")).await;
+            // Of far too many frames of headers, HTTP/2 closes the connection.
+            let closed = protocol != "--http1.1" && size > 64 * 1024 && curled.text == "000";
+            assert!(curled.text == status || closed, "{protocol} {size}: {}", curled.text);
+        }
+    }
+    let flags = flags(9 * 1024, "--http1.1").replace("-o /dev/null", "");
+    let text = curl(&flags, &program.url("/")).await.text;
+    assert!(text.contains("larger than the 8192 bytes") && text.contains("requestId"), "{text}");
+}
+
+#[tokio::test]
+async fn whoever_is_too_slow_or_does_nothing_is_cut() {
+    let (_folder, program) = program("header_read_timeout = \"300ms\"");
+    let beginnings: [&[u8]; 5] = [
+        b"",
+        b"P",
+        b"GET / HTTP/1.1\r\nhost: h\r\nx-slow: ",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    ];
+    for beginning in beginnings {
+        let mut client = connected(&program).await;
+        client.write_all(beginning).await.unwrap();
+        let said = timeout(PATIENCE, async {
+            let mut said = Vec::new();
+            let _ = client.read_to_end(&mut said).await;
+            said
+        });
+        said.await.unwrap_or_else(|_| panic!("{beginning:?} is served for ever"));
+    }
+    // A connection that was used, and is so no more.
+    let mut client = connected(&program).await;
+    for _ in 0..3 {
+        client.write_all(REQUEST).await.unwrap();
+        assert!(answer(&mut client).await.starts_with("HTTP/1.1 404"));
+    }
+    assert_eq!(closed(client).await, "");
+}
+
+#[tokio::test]
+async fn no_more_connections_are_served_than_the_limit_says() {
+    let (_folder, program) = program("connections = 1\nheader_read_timeout = \"10m\"");
+    let mut first = connected(&program).await;
+    first.write_all(REQUEST).await.unwrap();
+    answer(&mut first).await;
+    let mut second = connected(&program).await;
+    second.write_all(REQUEST).await.unwrap();
+    for _ in 0..20 {
+        first.write_all(REQUEST).await.unwrap();
+        answer(&mut first).await;
+    }
+    let early = second.try_read(&mut [0; 1]);
+    assert_eq!(early.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    program.tells("no more connections are taken").await;
+    drop(first);
+    assert!(answer(&mut second).await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn bodies_are_limited_for_all_routes_and_for_one() {
+    let folder = Folder::new();
+    let route = |path: &str, more: &str| {
+        format!(
+            "[[routes]]\npath = \"{path}\"\nauthorizer = \"none\"\nlambda = {{ function = \"f\" }}\n{more}"
+        )
+    };
+    let aws = "[aws]\nregion = \"eu-west-1\"\nendpoint_url = \"http://127.0.0.1:1\"\n";
+    let routes = route("/usual", "") + &route("/more", "body_max = \"1KiB\"\n");
+    folder.write(
+        "gateway.toml",
+        format!("listen = \"127.0.0.1:0\"\n[limits]\nbody = \"10B\"\n{aws}{routes}"),
+    );
+    let program = folder.run();
+    let flags = "-o /dev/null -w %{http_code} --data 12345678901";
+    assert_eq!(curl(flags, &program.url("/usual")).await.text, "413");
+    // Nobody is there: the body was taken.
+    assert_eq!(curl(flags, &program.url("/more")).await.text, "502");
+}

@@ -1,0 +1,98 @@
+//! A file that changes is served to new requests, while answers under way go on; a bad one changes nothing.
+
+use crate::support::{
+    ANYWHERE, Curled, Folder, Gate, Program, aws, curl, curl_until, route, service,
+};
+
+/// Asks for an answer that stands at `gate`.
+fn stream(program: &Program, gate: &Gate) -> tokio::task::JoinHandle<Curled> {
+    let url = program.url(&format!("/now?at={}", gate.address));
+    tokio::spawn(async move { curl("", &url).await })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_answer_goes_on_while_new_requests_see_the_new_route() {
+    let service = service().await;
+    let folder = Folder::new();
+    let file = |function| format!("{ANYWHERE}{}{}", aws(&service), route("/now", function));
+    folder.write("gateway.toml", file("one"));
+    let program = folder.run();
+    let gate = Gate::new().await;
+    let running = stream(&program, &gate);
+    let waits = gate.function().await;
+
+    folder.replace("gateway.toml", file("two"));
+    curl_until("", &program.url("/now"), "two\n").await;
+
+    drop(waits);
+    let ran = running.await.unwrap();
+    assert_eq!((ran.code, ran.text.as_str()), (Some(0), "one\nwhole\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_is_told_and_counted_and_the_old_routes_go_on() {
+    let service = service().await;
+    let folder = Folder::new();
+    let first = format!("{ANYWHERE}admin = \"127.0.0.1:0\"\n");
+    let file = |rest: &str| format!("{first}{}{rest}", aws(&service));
+    folder.write("gateway.toml", file(&route("/now", "one")));
+    let program = folder.run();
+    let admin = program.said[1].trim_start_matches("metrics and health on ").to_owned();
+    let url = program.url("/now");
+
+    // By watching: written in place, and not even TOML. By SIGHUP: a file that is as it was.
+    folder.write("gateway.toml", file("\n\n[[routes]\n"));
+    program.tells("gateway.toml:8: ").await;
+    program.tells("goes on with what it had").await;
+    curl_until("", &url, "one\n").await;
+
+    folder.write("gateway.toml", file("[tls]\ncertificate = \"no.pem\"\nkey = \"no.pem\"\n"));
+    program.tells("gateway.toml:7: the certificate no.pem cannot be read").await;
+    curl_until("", &url, "one\n").await;
+
+    folder.write("gateway.toml", file(&route("/now", "two")));
+    curl_until("", &url, "two\n").await;
+    let metrics = curl("", &format!("{admin}/metrics")).await.text;
+    assert!(metrics.contains("stream_gateway_reloads_total{result=\"ok\"} 1\n"), "{metrics}");
+    // An editor's steps may be seen one by one.
+    let refused = metrics.lines().find(|line| line.contains("result=\"refused\"")).unwrap();
+    let refused: u32 = refused.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(refused >= 2, "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_reads_the_file_again() {
+    let service = service().await;
+    let folder = Folder::new();
+    folder.write("gateway.toml", format!("{ANYWHERE}{}{}", aws(&service), route("/now", "one")));
+    let program = folder.run();
+    curl_until("", &program.url("/now"), "one\n").await;
+    program.signal("-HUP");
+    program.tells("serves gateway.toml anew").await;
+    curl_until("", &program.url("/now"), "one\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_addresses_need_a_restart() {
+    let folder = Folder::new();
+    folder.write("gateway.toml", ANYWHERE);
+    let program = folder.run();
+    folder.replace("gateway.toml", "listen = \"127.0.0.2:0\"\n");
+    program.tells("gateway.toml: listen has changed, which takes a restart").await;
+    assert_eq!(curl("-o /dev/null -w %{http_code}", &program.url("/")).await.text, "404");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_addresses_answer_and_one_flag_takes_their_place() {
+    let folder = Folder::new();
+    folder.write("gateway.toml", "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\n");
+    let program = folder.run();
+    assert_eq!(program.said.len(), 2, "{:?}", program.said);
+    for said in &program.said {
+        let url = said.trim_start_matches("listening on ");
+        assert_eq!(curl("-o /dev/null -w %{http_code}", url).await.text, "404");
+    }
+    let program = Program::start(folder.command("run gateway.toml --listen 127.0.0.3:0"));
+    assert_eq!(program.said.len(), 1);
+    assert!(program.said[0].starts_with("listening on http://127.0.0.3:"), "{:?}", program.said);
+}
