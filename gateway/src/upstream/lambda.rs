@@ -97,7 +97,7 @@ impl Lambda {
         let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
         let stream = stream.map_err(failure)?;
         if self.prelude == Prelude::Always && stream.head().is_none() {
-            return Err(no_head(&stream));
+            return Err(no_head(stream.request_id()));
         }
         answer(if shown.request.method == Method::HEAD { stream.without_promise() } else { stream })
     }
@@ -122,10 +122,10 @@ fn invoker(config: aws_sdk_lambda::Config, timeouts: Timeouts, prelude: Prelude)
     Invoker::from_conf(config).timeouts(limits).heads(prelude != Prelude::Never)
 }
 
-fn no_head(stream: &ResponseStream) -> Failure {
+pub(super) fn no_head(request_id: Option<&str>) -> Failure {
     let detail = "the function sent no head, and this route wants one";
     Failure {
-        request_id: stream.request_id().map(str::to_owned),
+        request_id: request_id.map(str::to_owned),
         ..Failure::new(Ending::Function, StatusCode::BAD_GATEWAY, detail)
     }
 }
