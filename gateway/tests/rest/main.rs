@@ -1,6 +1,7 @@
 //! The templates of `deploy/` come in, with functions of this machine; the REST APIs in them must answer as
 //! those of the service do, tried with curl.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "../authorization/support.rs"]
 #[allow(dead_code)]
