@@ -256,3 +256,28 @@ fn an_authorizer_of_any_kind_is_honoured_and_a_broken_one_opens_nothing() {
         answer.is(500, "AuthorizerConfigurationException", json!({"message": null}));
     }
 }
+
+#[test]
+fn functions_that_fail_before_their_head_and_time_that_is_over() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("template.yaml");
+    let template = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Events:\n        \
+        B: {Type: Api, Properties: {Path: /b, Method: get, TimeoutInMillis: 500}}\n        \
+        S: {Type: Api, Properties: {Path: /s, Method: get, ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 500}}\n";
+    std::fs::write(&file, template).unwrap();
+    let api = Api::start(&[
+        &file.display().to_string(),
+        &format!("--function=F='{}'", program("authorizer_function").display()),
+    ]);
+    assert!(api.url.ends_with("/Prod/"), "{}", api.url);
+    let internal = json!({"message": "Internal server error"});
+    let kind = "InternalServerErrorException";
+    // An answer that is none of a proxy integration, and an error.
+    api.get("b", &["x-who: garbage"]).is(502, kind, internal.clone());
+    api.get("b", &["x-who: fail"]).is(502, kind, internal.clone());
+    api.get("s", &["x-who: fail"]).is(502, kind, internal);
+    let late = json!({"message": "Endpoint request timed out"});
+    for path in ["b", "s"] {
+        api.get(path, &["x-who: hang"]).is(504, kind, late.clone());
+    }
+}
