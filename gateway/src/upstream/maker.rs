@@ -75,7 +75,7 @@ impl<'a> Maker<'a> {
     pub(crate) async fn plain(&self, function: &AuthorizerFunction) -> Result<Plain, Wrong> {
         match function {
             AuthorizerFunction::Service { function, qualifier } => {
-                let config = self.access.loaded().await?.lambda();
+                let config = self.access.loaded().await?.lambda()?;
                 Ok(Plain::new(config, function, qualifier.as_deref()))
             }
             #[cfg(feature = "local")]
