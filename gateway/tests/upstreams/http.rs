@@ -128,7 +128,7 @@ async fn no_wait_is_without_a_limit() {
     // Nobody listens there: the port was free a moment ago.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gateway = start_route(&format!("http = {{ url = 'http://{free}' }}")).await;
-    assert_eq!(ask(&gateway, "GET /x").await.status, 502);
+    assert_eq!(ask(&gateway, "GET /x").await.status, 503);
 }
 
 /// Says something, and then nothing more, without closing its connections.
@@ -183,8 +183,36 @@ async fn tls_is_verified() {
         acceptor.accept(stream).await.is_ok()
     });
     let gateway = start_route(&format!("http = {{ url = 'https://localhost:{port}' }}")).await;
-    assert_eq!(ask(&gateway, "GET /x").await.status, 502);
+    assert_eq!(ask(&gateway, "GET /x").await.status, 503);
     assert!(!door.await.unwrap(), "the handshake went through");
+}
+
+#[tokio::test]
+async fn a_client_that_came_over_tls_is_said_to() {
+    let server = Scripted::start(HELLO).await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let certificate = write("c.pem", key.cert.pem());
+    let private = write("k.pem", key.signing_key.serialize_pem());
+    let gateway = start(&format!(
+        "tls = {{ certificate = '{certificate}', key = '{private}' }}\n[[routes]]\npath = \"/x\"\n\
+         authorizer = \"none\"\nhttp = {{ url = '{}' }}\n",
+        server.url
+    ))
+    .await;
+    let url = format!("https://localhost:{}/x", gateway.addr().port());
+    for protocol in ["--http1.1", "--http2"] {
+        let arguments =
+            ["-sS", "--cacert", &certificate, protocol, "-H", "x-forwarded-proto: http", &url];
+        let got = tokio::process::Command::new("curl").args(arguments).output().await.unwrap();
+        assert_eq!(got.stdout, b"hello");
+        assert_eq!(server.header("x-forwarded-proto"), ["https"]);
+    }
 }
 
 /// One test has all that reads the environment, and the binary is what reads it, so that no other test does.
@@ -239,7 +267,8 @@ fn keys_and_signatures_are_of_the_environment() {
     assert!(server.asked.lock().unwrap()[1].starts_with("POST /a?b%20c=1 HTTP/1.1\r\n"));
     // What is missing is said at the start.
     let refused = Binary::start(&file, &[]).err().unwrap();
-    assert!(refused.contains("TEST_API_KEY") && refused.lines().count() == 1, "{refused}");
+    assert!(refused.lines().count() == 2, "one for each route that wants it: {refused}");
+    assert!(refused.lines().all(|line| line.contains("TEST_API_KEY")), "{refused}");
 }
 
 /// An answer of which the client takes only a little is not read on and on.
