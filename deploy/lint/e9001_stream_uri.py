@@ -6,7 +6,7 @@ import sys
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_parts import STREAMING_PATH, integrations, text  # noqa: E402
+from template_parts import STREAMING_PATH, integrations, text, written  # noqa: E402
 
 
 class StreamUri(CloudFormationLintRule):
@@ -18,9 +18,11 @@ class StreamUri(CloudFormationLintRule):
 
     def match(self, cfn):
         for path, integration in integrations(cfn.template):
-            if text(integration.get("Type", "")).upper() != "AWS_PROXY":
+            mode = written(cfn.template, integration.get("ResponseTransferMode"))
+            # What a condition chooses from is not known; it can stand around the whole integration.
+            if text(integration.get("Type", "")).upper() != "AWS_PROXY" or isinstance(mode, dict):
                 continue
-            uri, stream = text(integration.get("Uri", "")), integration.get("ResponseTransferMode") == "STREAM"
+            uri, stream = text(integration.get("Uri", "")), mode == "STREAM"
             if stream and not ("/2021-11-15/functions/" in uri and STREAMING_PATH in uri):
                 yield RuleMatch(
                     path,

@@ -5,7 +5,7 @@ import sys
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_parts import sam_events  # noqa: E402
+from template_parts import sam_events, text  # noqa: E402
 
 WORDS = ("RESPONSE_STREAM", "BUFFERED")
 
@@ -19,9 +19,10 @@ class SamStream(CloudFormationLintRule):
 
     def match(self, cfn):
         for path, event, _ in sam_events(cfn.template):
+            # A parameter or a choice is compared as it is written, too.
             mode = event.get("ResponseTransferMode")
             if mode is not None and mode not in WORDS:
                 yield RuleMatch(
                     [*path, "ResponseTransferMode"],
-                    f"SAM makes a buffered integration of {mode!r}, and says nothing: write RESPONSE_STREAM",
+                    f"SAM makes a buffered integration of {text(mode)}, and says nothing: write RESPONSE_STREAM",
                 )

@@ -6,7 +6,7 @@ import sys
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_parts import STREAMING_PATH, integrations, named_resources, number, resources, sam_events, text  # noqa: E402
+from template_parts import STREAMING_PATH, integrations, named_resources, number, resources, sam_events, text, written  # noqa: E402
 
 # Milliseconds; API Gateway Developer Guide, "Set up an integration request using the API Gateway console"
 # (50 to 29,000, where no quota was raised) and "Stream the integration response" (900,000).
@@ -31,15 +31,16 @@ class Timeouts(CloudFormationLintRule):
             yield from self.check(cfn, path, event, stream, timeouts.get(function))
         for path, integration in integrations(cfn.template):
             uri = integration.get("Uri", "")
-            stream = integration.get("ResponseTransferMode") == "STREAM" or STREAMING_PATH in text(uri)
+            mode = written(cfn.template, integration.get("ResponseTransferMode"))
+            stream = mode == "STREAM" or STREAMING_PATH in text(uri)
             called = functions(cfn.template, named_resources(uri)) & timeouts.keys()
             yield from self.check(cfn, path, integration, stream, timeouts[called.pop()] if called else None)
 
     def check(self, cfn, path, integration, stream, function_s):
         most = STREAM_MOST_MS if stream else BUFFERED_MOST_MS
-        written = integration.get("TimeoutInMillis")
-        wait = BUFFERED_MOST_MS if written is None else number(cfn.template, written)
-        at = path if written is None else [*path, "TimeoutInMillis"]
+        said = integration.get("TimeoutInMillis")
+        wait = BUFFERED_MOST_MS if said is None else number(cfn.template, said)
+        at = path if said is None else [*path, "TimeoutInMillis"]
         if wait is None:
             return
         if not LEAST_MS <= wait <= most:

@@ -22,9 +22,9 @@ class PrivatePolicy(CloudFormationLintRule):
                 continue
             # A policy of its own, or one in OpenAPI, or SAM's, which has the condition by another name.
             policies = [properties.get(key) for key in ("Policy", "Body", "DefinitionBody")]
-            sam = (properties.get("Auth") or {}).get("ResourcePolicy") or {}
+            sam = text((properties.get("Auth") or {}).get("ResourcePolicy", ""))
             named = any("aws:sourcevpce" in text(policy).lower() for policy in [*policies, sam])
-            if not named and not sam.get("IntrinsicVpceWhitelist") and not sam.get("SourceVpcWhitelist"):
+            if not named and "IntrinsicVpceWhitelist" not in sam and "SourceVpcWhitelist" not in sam:
                 yield RuleMatch(
                     ["Resources", name, "Properties"],
                     "a private API without aws:SourceVpce in its policy: allow execute-api:Invoke to one VPC endpoint "

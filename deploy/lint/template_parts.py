@@ -30,23 +30,34 @@ def text(value):
 
 def resources(template, *types):
     """Name and properties of each resource of these types."""
-    for name, resource in (template.get("Resources") or {}).items():
+    found = template.get("Resources")
+    for name, resource in (found if isinstance(found, dict) else {}).items():
         if isinstance(resource, dict) and resource.get("Type") in types:
-            yield name, resource.get("Properties") or {}
+            properties = resource.get("Properties")
+            # Whatever else stands there cfn-lint itself complains of.
+            yield name, properties if isinstance(properties, dict) else {}
 
 
 def integrations(template):
     """Path and properties of each integration: of methods, and of OpenAPI in a template, whose keys are
     spelled in their way."""
     for name, properties in resources(template, "AWS::ApiGateway::Method"):
-        if isinstance(properties.get("Integration"), dict):
-            yield ["Resources", name, "Properties", "Integration"], properties["Integration"]
+        yield from choices(properties.get("Integration"), ["Resources", name, "Properties", "Integration"])
     for kind, key in (("AWS::ApiGateway::RestApi", "Body"), ("AWS::Serverless::Api", "DefinitionBody")):
         for name, properties in resources(template, kind):
             base = ["Resources", name, "Properties", key]
             for path, found in below(properties.get(key), INTEGRATION, base):
-                if isinstance(found, dict):
-                    yield path, {as_in_cloudformation(word): value for word, value in found.items()}
+                for at, choice in choices(found, path):
+                    yield at, {as_in_cloudformation(word): value for word, value in choice.items()}
+
+
+def choices(value, path):
+    """Path and value of each object that a value may be: of an If, both that it chooses from."""
+    if isinstance(value, dict) and set(value) == {"Fn::If"}:
+        for index, choice in list(enumerate(value["Fn::If"]))[1:]:
+            yield from choices(choice, [*path, "Fn::If", index])
+    elif isinstance(value, dict) and "Ref" not in value:
+        yield path, value
 
 
 def as_in_cloudformation(word):
@@ -66,18 +77,25 @@ def below(value, key, path):
 def sam_events(template):
     """Path, properties and function's name of each `Api` event of SAM."""
     for name, properties in resources(template, "AWS::Serverless::Function"):
-        for event, described in (properties.get("Events") or {}).items():
+        events = properties.get("Events")
+        for event, described in (events if isinstance(events, dict) else {}).items():
             if isinstance(described, dict) and described.get("Type") == "Api":
                 path = ["Resources", name, "Properties", "Events", event, "Properties"]
-                yield path, described.get("Properties") or {}, name
+                found = described.get("Properties")
+                yield path, found if isinstance(found, dict) else {}, name
+
+
+def written(template, value):
+    """A value, or the default of the parameter that stands for it."""
+    if isinstance(value, dict) and set(value) == {"Ref"}:
+        return ((template.get("Parameters") or {}).get(value["Ref"]) or {}).get("Default")
+    return value
 
 
 def number(template, value):
     """A number that is written, or the default of the parameter that stands for it; else None."""
-    if isinstance(value, dict) and set(value) == {"Ref"}:
-        value = ((template.get("Parameters") or {}).get(value["Ref"]) or {}).get("Default")
     try:
-        return int(value)
+        return int(written(template, value))
     except (TypeError, ValueError):
         return None
 

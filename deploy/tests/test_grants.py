@@ -67,6 +67,16 @@ def grants_too_much(template):
     return wrong
 
 
+def managed_policies(template):
+    """Policies of AWS's that a role has, whose stars are not ours to see."""
+    return [
+        arn
+        for role in templates.kind(template, "AWS::IAM::Role").values()
+        for arn in texts(role.get("ManagedPolicyArns", []))
+        if not arn.endswith(":iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+    ]
+
+
 def opens_ports(template):
     """Where a network is everybody's: rules that let in, rules that let out, routes."""
     return re.findall(r'"(?:[A-Za-z]*Cidr[A-Za-z0-9]*|DestinationCidrBlock)": "(?:0\.0\.0\.0/0|::/0)"', json.dumps(template))
@@ -112,7 +122,7 @@ def all_of_them():
             yield f"{path.name}, translated", {**templates.translated(template, PARAMETERS), "translated": True}
 
 
-CHECKS = (grants_too_much, opens_ports, missing_egress, fixed_names, places)
+CHECKS = (grants_too_much, managed_policies, opens_ports, missing_egress, fixed_names, places)
 
 
 class Grants(unittest.TestCase):
@@ -148,6 +158,7 @@ class Grants(unittest.TestCase):
             (grants_too_much, "privatelink.yaml", (*endpoint, "Condition"), None),
             (grants_too_much, "1-api.yaml", (*permission, "SourceArn"), None),
             (grants_too_much, "1-api.yaml", (*permission, "Principal"), "*"),
+            (managed_policies, "stream-fn.yaml", ("Resources", "Role", "Properties", "ManagedPolicyArns"), ["arn:x:iam::aws:policy/AdministratorAccess"]),
             (opens_ports, "1-api.yaml", (*ingress, "CidrIp"), "0.0.0.0/0"),
             (opens_ports, "2-client.yaml", (*egress, 0, "CidrIp"), "0.0.0.0/0"),
             (opens_ports, "3-return-route.yaml", ("Resources", "RouteToClients", "Properties", "DestinationCidrBlock"), "0.0.0.0/0"),

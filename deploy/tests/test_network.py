@@ -2,6 +2,7 @@
 then, and the parameters that went from one stack to the next, are compared with what they are for."""
 import ast
 import ipaddress
+import json
 import unittest
 
 import cloud
@@ -187,6 +188,36 @@ class ThreeTemplates(unittest.TestCase):
         for resource in written[0]["Resource"]:
             self.assertIn(":*/${Vpc}/", resource["Fn::Sub"])
         self.assertEqual(self.of_api["ApiStage"], endpoint["VpcId"])
+
+
+class WithAuthorizer(unittest.TestCase):
+    """The first template with an authorizer in place of signatures."""
+
+    def test_methods_ask_it_and_api_gateway_may_call_it_as_an_authorizer(self):
+        template = cloud.cross_region("1-api.yaml")
+        with cloud.cloud() as entered:
+            alias = entered.function_alias()
+            authorizer = alias.rpartition(":")[0]
+            given = {"FunctionAliasArn": alias, "AuthorizerFunctionArn": authorizer, **PLAN}
+            outputs = entered.deploy("api", template, given)
+            gateway, api = entered.client("apigateway"), outputs["ApiId"]
+            kinds = {
+                gateway.get_method(restApiId=api, resourceId=resource["id"], httpMethod=verb)["authorizationType"]
+                for resource in gateway.get_resources(restApiId=api)["items"]
+                for verb in resource.get("resourceMethods", {})
+            }
+            self.assertEqual(kinds, {"CUSTOM"})
+            policy = json.loads(entered.client("lambda").get_policy(FunctionName=authorizer)["Policy"])
+            sources = [json.dumps(statement["Condition"]) for statement in policy["Statement"]]
+            self.assertEqual(len([source for source in sources if f":{api}/authorizers/" in source]), 1, sources)
+            # The authorizer itself is one of the types that moto lacks.
+            self.assertEqual(entered.lacking, {"AWS::ApiGateway::Stage", "AWS::ApiGateway::Authorizer"})
+        written = template["Resources"]["Authorizer"]["Properties"]
+        self.assertIn("/2015-03-31/functions/${AuthorizerFunctionArn}/invocations", written["AuthorizerUri"]["Fn::Sub"])
+        self.assertEqual(written["Type"], "REQUEST")
+        for name in ("ObjectMethod", "PayloadMethod"):
+            choice = template["Resources"][name]["Properties"]["AuthorizerId"]["Fn::If"]
+            self.assertEqual(choice[:2], ["HasAuthorizer", {"Ref": "Authorizer"}])
 
 
 class Refusals(unittest.TestCase):

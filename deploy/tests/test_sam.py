@@ -48,7 +48,7 @@ class RestStream(unittest.TestCase):
                 self.assertEqual(names, {"StreamAuthorizer", "api_key"})
 
     def test_the_authorizer_is_called_plainly_and_may_be_called(self):
-        schemes = self.made["Resources"]["Api"]["Properties"]["Body"]["securityDefinitions"]
+        schemes = self.made["Resources"]["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
         authorizer = schemes["StreamAuthorizer"]["x-amazon-apigateway-authorizer"]
         self.assertEqual(authorizer["type"], "request")
         uri = json.dumps(authorizer["authorizerUri"])
@@ -79,6 +79,10 @@ class RestStream(unittest.TestCase):
         api = self.made["Resources"]["Api"]["Properties"]
         self.assertEqual(api["EndpointConfiguration"]["Types"], ["REGIONAL"])
         [stage] = templates.kind(self.made, "AWS::ApiGateway::Stage").values()
+        self.assertEqual(stage["StageName"], "live")
+        # A deployment with a name makes a stage of that name, which nobody throttles.
+        [deployment] = templates.kind(self.made, "AWS::ApiGateway::Deployment").values()
+        self.assertNotIn("StageName", deployment)
         [setting] = stage["MethodSettings"]
         self.assertIn(setting["ThrottlingRateLimit"], (7, {"Ref": "ThrottlingRate"}))
         self.assertIn(setting["ThrottlingBurstLimit"], (8, {"Ref": "ThrottlingBurst"}))
@@ -133,6 +137,16 @@ class RestStream(unittest.TestCase):
             found = [rule for _, rule, _ in templates.lint([file])]
             # The integration that came out waits longer than a buffered one may.
             self.assertIn("E9003", found)
+
+
+    def test_a_parameter_and_a_choice_make_a_buffered_integration_too(self):
+        for mode in ({"Ref": "Mode"}, {"Fn::If": ["HasBucket", "RESPONSE_STREAM", "RESPONSE_STREAM"]}):
+            changed = copy.deepcopy(self.written)
+            changed["Parameters"]["Mode"] = {"Type": "String", "Default": "RESPONSE_STREAM"}
+            event = changed["Resources"]["Function"]["Properties"]["Events"]["Object"]["Properties"]
+            event["ResponseTransferMode"] = mode
+            made = methods(templates.translated(changed, PARAMETERS))[("/{proxy+}", "get")]
+            self.assertNotIn("responseTransferMode", made["x-amazon-apigateway-integration"], mode)
 
 
 class StreamFn(unittest.TestCase):

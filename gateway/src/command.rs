@@ -2,6 +2,8 @@
 //! an environment, signals and words.
 
 mod args;
+#[cfg(feature = "local")]
+mod emulate;
 mod import;
 mod run;
 mod signals;
@@ -52,6 +54,8 @@ pub(crate) fn main() -> ExitCode {
         match command {
             Command::Run { file, listen } => run::run(&file, &listen).await,
             Command::Check { file } => check(&file).await,
+            #[cfg(feature = "local")]
+            Command::Emulate(arguments) => emulate::emulate(arguments).await,
             Command::Import { from: Import::Apisix { file } } => import::apisix(&file),
         }
     });

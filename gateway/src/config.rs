@@ -2,19 +2,24 @@
 //! that say where and why not. Pure: no file but the given text is read, no name looked up.
 
 mod access_log;
+mod api_arn;
+mod authorizer;
 mod aws;
 mod complaint;
 mod endings;
 mod environment;
+mod identity_source;
 mod limits;
 mod listen;
 mod quantity;
+mod rest;
 mod route;
 mod segments;
 mod timeouts;
 mod tls;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,11 +29,15 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(crate) use access_log::AccessLog;
+pub(crate) use api_arn::{ApiArn, NoArn};
+pub(crate) use authorizer::{AnswerKind, Asks, Authorizer, AuthorizerFunction, LambdaAuthorizer};
 pub(crate) use aws::{Aws, is_url};
 pub use complaint::{Complaint, Complaints};
 pub(crate) use endings::Endings;
 pub(crate) use environment::Environment;
+pub(crate) use identity_source::{ContextName, IdentitySource};
 pub(crate) use limits::Limits;
+pub(crate) use rest::{KeySource, Rest, Rules};
 pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
@@ -62,8 +71,12 @@ pub struct Config {
     pub(crate) accept_request_id: bool,
     pub(crate) limits: Limits,
     pub(crate) aws: Aws,
+    /// By name, and where that is in the file.
+    pub(crate) authorizers: BTreeMap<String, (Range<usize>, Authorizer)>,
     pub(crate) segments: Segments,
     pub(crate) routes: Vec<Route>,
+    /// The REST API that this is the part of.
+    pub(crate) rest: Option<Rest>,
     pub(crate) environment: Environment,
     /// What is served although somebody may not have meant it.
     notes: Vec<Complaint>,
@@ -90,6 +103,8 @@ struct File {
     #[serde(default)]
     aws: Aws,
     segments: Option<Spanned<Segments>>,
+    #[serde(default)]
+    authorizers: BTreeMap<Spanned<String>, authorizer::Table>,
     #[serde(default)]
     routes: Vec<route::Table>,
 }
@@ -128,10 +143,30 @@ impl Config {
         {
             wrong.push((Some(segments.span()), reason));
         }
+        let mut authorizers = BTreeMap::new();
+        for (name, table) in file.authorizers {
+            let (at, name) = (name.span(), name.into_inner());
+            match table.into_authorizer(&name, at.clone(), folder) {
+                Ok(authorizer) => _ = authorizers.insert(name, Ok((at, authorizer))),
+                Err(reason) => {
+                    wrong.push(reason);
+                    // Routes that name it have that one fault and not another.
+                    authorizers.insert(name, Err(()));
+                }
+            }
+        }
         let mut routes = Vec::with_capacity(file.routes.len());
         for table in file.routes {
             match table.into_route(&file.limits, file.timeouts, folder) {
-                Ok(route) => routes.push(route),
+                Ok(route) => {
+                    if let Some(name) = &route.authorizer
+                        && !authorizers.contains_key(name.get_ref())
+                    {
+                        let reason = format!("there is no authorizer {:?}", name.get_ref());
+                        wrong.push((Some(name.span()), reason));
+                    }
+                    routes.push(route);
+                }
                 Err(reason) => wrong.push(reason),
             }
         }
@@ -156,7 +191,12 @@ impl Config {
             limits: file.limits,
             aws: file.aws.beside(folder),
             segments: file.segments.map(Spanned::into_inner).unwrap_or_default(),
+            authorizers: authorizers
+                .into_iter()
+                .filter_map(|(name, authorizer)| Some((name, authorizer.ok()?)))
+                .collect(),
             routes,
+            rest: None,
             environment: Environment::default(),
             notes,
             source,

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::config::EventFormat;
+use crate::config::{ApiArn, EventFormat};
 
 /// The only stage that there is.
 const STAGE: &str = "$default";
@@ -27,6 +27,13 @@ const ANONYMOUS: &str = "anonymous";
 /// In the extensions of a request that came over TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OverTls;
+
+/// In which format an authorizer's function is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuestionFormat {
+    Rest,
+    HttpApi,
+}
 
 /// Why a request is none that a function could be shown; one sentence for whoever sent it.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub(crate) struct Shown<'a> {
     /// What the names in the route's path stand for.
     pub(crate) parameters: &'a [(String, String)],
     pub(crate) peer: SocketAddr,
+    /// The API that this is the part of.
+    pub(crate) api: Option<&'a ApiArn>,
     pub(crate) request_id: &'a str,
     /// What the authorizer says of the caller, in the shape of the event's format.
     pub(crate) authorizer: Option<&'a Value>,
@@ -62,6 +71,20 @@ impl Shown<'_> {
             EventFormat::Raw => return raw::payload(self),
         };
         Ok(event.to_string().into())
+    }
+
+    /// What an authorizer's function is asked of the same request: the event without what is of the body.
+    pub(crate) fn bodiless(&self, format: QuestionFormat, api: &ApiArn) -> Value {
+        let bare = Shown { body: &[], authorizer: None, api: Some(api), ..*self };
+        let mut event = match format {
+            QuestionFormat::HttpApi => http_api::event(&bare),
+            QuestionFormat::Rest => rest::event(&bare),
+        };
+        if let Some(event) = event.as_object_mut() {
+            event.remove("body");
+            event.remove("isBase64Encoded");
+        }
+        event
     }
 
     /// The headers that an upstream is shown: without what was meant for the client's connection, and with

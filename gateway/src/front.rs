@@ -16,14 +16,17 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::answer::{self, Sent};
+use crate::authorization::{Authorizer, Authorizers, Caller, Decided};
 use crate::aws::Access;
-use crate::config::{Complaints, Config, Route};
+use crate::config::{Complaints, Config, Rest, Route, Rules};
 use crate::ending::Ending;
 use crate::event::Shown;
 use crate::exchange::{Exchange, Records};
 use crate::passage::too_late;
 use crate::problem::Problem;
 use crate::request_id::{self, REQUEST_ID};
+#[cfg(feature = "local")]
+use crate::rest::manner;
 use crate::retries::{self, Tried};
 use crate::routes::{Found, Parameters, Routes};
 use crate::upstream::{Answer, Failure, Lasting, Maker, Upstream};
@@ -37,6 +40,8 @@ const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct Front {
     routes: Routes,
     served: Vec<Served>,
+    /// The REST API that this is the part of.
+    rest: Option<Rest>,
     /// Names and values of a request, in bytes.
     headers_max: usize,
     accept_request_id: bool,
@@ -45,6 +50,9 @@ pub(crate) struct Front {
 
 struct Served {
     route: Route,
+    authorizer: Option<Arc<Authorizer>>,
+    /// Of a method of a REST API.
+    rules: Option<Rules>,
     /// The route's path, as records name it.
     label: Arc<str>,
     upstream: Upstream,
@@ -66,13 +74,24 @@ impl Front {
     ) -> Result<Self, Complaints> {
         let maker = Maker::new(config, access, lasting);
         let mut wrong = Vec::new();
+        let (authorizers, mut unready) = Authorizers::new(config, &maker).await;
+        wrong.append(&mut unready);
         let mut served = Vec::with_capacity(config.routes.len());
-        for route in &config.routes {
+        for (index, route) in config.routes.iter().enumerate() {
+            let authorizer =
+                route.authorizer.as_ref().map(|name| authorizers.named(name.get_ref()));
+            let Some(authorizer) = authorizer.map_or(Some(None), |named| named.map(Some)) else {
+                let reason = "its authorizer is not ready".to_owned();
+                wrong.push(config.complaint((Some(route.path.span()), reason)));
+                continue;
+            };
+            let rules = config.rest.as_ref().and_then(|rest| rest.rules.get(index).copied());
             match maker.upstream(route).await {
                 Ok(upstream) => {
                     let label = route.path.get_ref().as_str().into();
                     let places = Arc::new(Semaphore::new(route.endings.in_flight.get() as usize));
-                    served.push(Served { route: route.clone(), label, upstream, places });
+                    let route = route.clone();
+                    served.push(Served { route, label, authorizer, rules, upstream, places });
                 }
                 Err((span, reason)) => {
                     wrong.push(config.complaint((span.or(Some(route.path.span())), reason)));
@@ -94,6 +113,7 @@ impl Front {
             headers_max: config.limits.headers(),
             accept_request_id: config.accept_request_id,
             records,
+            rest: config.rest.clone(),
         })
     }
 
@@ -111,12 +131,16 @@ impl Front {
             Err((problem, mut exchange)) => {
                 exchange.ended(Ending::Rejected);
                 exchange.answered(problem.status);
-                let response = problem.into_response(&exchange.request_id);
+                let response = self.refusal(problem, &exchange.request_id);
                 answer::own(response, exchange)
             }
         };
         if let Ok(id) = id {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        #[cfg(feature = "local")]
+        if self.rest.is_some() {
+            manner::name(response.headers_mut());
         }
         response
     }
@@ -126,8 +150,8 @@ impl Front {
         request: Request<Incoming>,
         mut exchange: Box<Exchange>,
     ) -> Result<Response<Sent>, (Problem, Box<Exchange>)> {
-        let (head, mut body) = request.into_parts();
-        let asked = self.asked(&head, &mut body, &mut exchange).await;
+        let (mut head, mut body) = request.into_parts();
+        let asked = self.asked(&mut head, &mut body, &mut exchange).await;
         let (answer, served, deadline) = match asked {
             Ok(asked) => asked,
             Err(problem) => {
@@ -137,46 +161,115 @@ impl Front {
         };
         let endings = &served.route.endings;
         let begun = answer::response(answer, deadline, endings.sse_errors, exchange);
-        begun.await.map_err(|(failure, mut exchange)| {
-            exchange.failed(&failure);
-            (Problem::of(failure, endings), exchange)
-        })
+        begun.await.map(|begun| self.in_manner(begun, served.rules)).map_err(
+            |(failure, mut exchange)| {
+                exchange.failed(&failure);
+                (Problem::of(failure, endings), exchange)
+            },
+        )
     }
 
     /// An answer that has begun, and when it must be whole.
     async fn asked(
         &self,
-        head: &request::Parts,
+        head: &mut request::Parts,
         body: &mut Incoming,
         exchange: &mut Exchange,
     ) -> Result<(Answer, &Served, Option<Instant>), Problem> {
         if size(&head.headers) > self.headers_max {
             return Err(Problem::headers_too_large(self.headers_max));
         }
+        #[cfg(feature = "local")]
+        if let Some(rest) = &self.rest {
+            head.uri = manner::without_stage(rest, &head.uri)?;
+        }
+        let head = &*head;
         let (served, parameters) = self.find(&head.method, head.uri.path())?;
         exchange.on_route(&served.label);
         let place = Arc::clone(&served.places).try_acquire_owned();
         exchange.takes(place.map_err(|_| Problem::busy())?);
-        let body = read(body, served.route.body_max).await?;
         let deadline = served.route.timeouts.total.map(|total| exchange.started + total);
         let request_id = exchange.request_id.clone();
-        let shown = Shown {
+        let mut shown = Shown {
             request: head,
-            body: &body,
+            body: &[],
             path: served.route.path.get_ref(),
             parameters: &parameters,
             peer: exchange.peer,
+            api: self.rest.as_ref().map(|rest| &rest.api),
             request_id: &request_id,
             authorizer: None,
             now: exchange.received,
         };
+        let caller = self.caller(served, &shown).await?;
+        let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));
+        shown.authorizer = said.as_ref();
+        exchange.principal = caller.and_then(|caller| caller.principal);
+        // Only of somebody who may: nobody else has their bytes read.
+        let body = read(body, served.route.body_max).await?;
+        shown.body = &body;
         match served.ask(&shown, deadline, exchange).await {
-            Ok(answer) => Ok((answer, served, deadline)),
+            Ok(answer) => {
+                #[cfg(feature = "local")]
+                if served.rules.is_some_and(|rules| rules.streams) {
+                    manner::check_head(answer.status, &answer.headers)?;
+                }
+                Ok((answer, served, deadline))
+            }
             Err(failure) => {
                 exchange.failed(&failure);
                 Err(Problem::of(failure, &served.route.endings))
             }
         }
+    }
+
+    /// Who sends the request, if the route wants to know. Nothing of its body was read by then.
+    async fn caller(&self, served: &Served, shown: &Shown<'_>) -> Result<Option<Caller>, Problem> {
+        let caller = match &served.authorizer {
+            Some(authorizer) => {
+                let Decided { answer, source } =
+                    authorizer.authorize(shown, Instant::now().into_std()).await;
+                let decision = match &answer {
+                    Ok(_) => "allow",
+                    Err(refusal) => refusal.name(),
+                };
+                self.records.metrics.authorized(authorizer.name(), decision, source.name());
+                Some(answer?)
+            }
+            None => None,
+        };
+        #[cfg(feature = "local")]
+        if let (Some(rest), Some(rules)) = (&self.rest, served.rules) {
+            manner::admit(rest, rules, shown.request, caller.as_ref())?;
+        }
+        Ok(caller)
+    }
+
+    /// As whatever this is the part of says it.
+    fn refusal(&self, problem: Problem, request_id: &str) -> Response<Bytes> {
+        #[cfg(feature = "local")]
+        if self.rest.is_some() {
+            return manner::refusal(&problem);
+        }
+        problem.into_response(request_id)
+    }
+
+    /// The answer of a function, as whatever this is the part of passes it on.
+    fn in_manner(&self, response: Response<Sent>, rules: Option<Rules>) -> Response<Sent> {
+        #[cfg(feature = "local")]
+        if let Some(rules) = rules {
+            let (mut head, mut body) = response.into_parts();
+            manner::remap(&mut head.headers, rules);
+            if let Sent::Passed(passage) = &mut body
+                && rules.streams
+            {
+                passage.hide_size();
+            }
+            return Response::from_parts(head, body);
+        }
+        #[cfg(not(feature = "local"))]
+        let _ = rules;
+        response
     }
 
     fn find(&self, method: &Method, path: &str) -> Result<(&Served, Parameters), Problem> {

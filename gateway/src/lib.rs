@@ -20,6 +20,8 @@ mod event;
 mod aws;
 mod upstream;
 
+mod authorization;
+
 mod retries;
 
 mod answer;
@@ -33,6 +35,11 @@ mod exchange;
 mod metrics;
 mod request_id;
 
+#[cfg(feature = "local")]
+mod rest;
+
 pub use config::{Complaint, Complaints, Config};
 pub use metrics::Metrics;
+#[cfg(feature = "local")]
+pub use rest::{Emulated, Emulation};
 pub use server::{Cut, Error, Gateway, Reloaded};

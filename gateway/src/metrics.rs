@@ -43,7 +43,7 @@ pub struct Metrics {
     duration: Times,
     longest_gap: Times,
     reloads: Counters<1>,
-    authorizations: Counters<2>,
+    authorizations: Counters<3>,
     unlogged: Counter,
 }
 
@@ -110,17 +110,24 @@ impl Metrics {
     }
 
     /// A configuration was read anew: taken, or refused.
-    #[allow(dead_code)] // until configurations are reloaded
     pub(crate) fn reloaded(&self, taken: bool) {
         let result = if taken { "ok" } else { "refused" };
         self.reloads.get_or_create(&[("result", result.into())]).inc();
     }
 
     /// An authorizer, by its name in the configuration, has decided: `allow`, `deny`, `unauthenticated`,
-    /// `failed`.
-    #[allow(dead_code)] // until there are authorizers
-    pub(crate) fn authorized(&self, authorizer: &str, decision: &'static str) {
-        let labels = [("authorizer", authorizer.into()), ("decision", decision.into())];
+    /// `too-long`, `failed`. `source` is where it knew from: `asked`, `kept`, `known`.
+    pub(crate) fn authorized(
+        &self,
+        authorizer: &str,
+        decision: &'static str,
+        source: &'static str,
+    ) {
+        let labels = [
+            ("authorizer", authorizer.into()),
+            ("decision", decision.into()),
+            ("source", source.into()),
+        ];
         self.authorizations.get_or_create(&labels).inc();
     }
 
@@ -255,13 +262,13 @@ mod tests {
         let metrics = Metrics::default();
         metrics.reloaded(true);
         metrics.reloaded(false);
-        metrics.authorized("staff", "deny");
+        metrics.authorized("staff", "deny", "kept");
         metrics.unlogged();
         let rendered = metrics.render();
         for line in [
             r#"stream_gateway_reloads_total{result="ok"} 1"#,
             r#"stream_gateway_reloads_total{result="refused"} 1"#,
-            r#"stream_gateway_authorizations_total{authorizer="staff",decision="deny"} 1"#,
+            r#"stream_gateway_authorizations_total{authorizer="staff",decision="deny",source="kept"} 1"#,
             "stream_gateway_access_log_dropped_total 1",
         ] {
             has(&rendered, line);

@@ -33,6 +33,8 @@ pub(crate) struct Passage {
     deadline: Option<Pin<Box<Sleep>>>,
     /// If a failure is to be told by an event.
     events: Option<EventStreamEnd>,
+    /// Whether a connection may be told the size ahead.
+    tells_size: bool,
     /// Until it is over.
     exchange: Option<Box<Exchange>>,
 }
@@ -54,7 +56,12 @@ impl Passage {
     ) -> Self {
         let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
         let phase = Phase::Passing(body);
-        Self { phase, promised, deadline, events, exchange: Some(exchange) }
+        Self { phase, promised, deadline, events, tells_size: true, exchange: Some(exchange) }
+    }
+
+    /// Lets the connection end the body itself, as if nobody had known its size.
+    pub(crate) fn hide_size(&mut self) {
+        self.tells_size = false;
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -161,7 +168,7 @@ impl Body for Passage {
     fn size_hint(&self) -> SizeHint {
         match &self.phase {
             // An event may follow.
-            Phase::Passing(body) if self.events.is_none() => body.size_hint(),
+            Phase::Passing(body) if self.events.is_none() && self.tells_size => body.size_hint(),
             _ => SizeHint::default(),
         }
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use crate::authorization::Refusal;
 use crate::config::Endings;
 use crate::upstream::{Ending, Failure};
 
@@ -24,11 +25,29 @@ pub(crate) struct Problem {
     /// The type of the function's own error.
     pub(crate) error_type: Option<String>,
     pub(crate) headers: Vec<(http::HeaderName, HeaderValue)>,
+    /// Where the status alone does not say it.
+    pub(crate) cause: Option<Cause>,
+}
+
+/// Why somebody may not, of those reasons that have one status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A policy says so, or none says that they may.
+    Denied {
+        explicitly: bool,
+    },
+    AuthorizerFailed,
+    NotSigned,
+    NoKey,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), error_type: None, headers: Vec::new() }
+        Self { status, detail: detail.into(), error_type: None, headers: Vec::new(), cause: None }
+    }
+
+    pub(crate) fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     pub(crate) fn with_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
@@ -105,5 +124,30 @@ impl Problem {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             format!("the headers are larger than the {limit} bytes that are taken"),
         )
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthenticated(challenge) => {
+                let detail = "it is not known who you are: the credentials are missing or not good";
+                let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
+                match challenge {
+                    Some(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
+                    None => problem,
+                }
+            }
+            Refusal::Denied { explicitly } => {
+                Self::new(StatusCode::FORBIDDEN, "you may not do this")
+                    .because(Cause::Denied { explicitly })
+            }
+            Refusal::TooLong => Self::new(StatusCode::URI_TOO_LONG, "the path is too long"),
+            Refusal::Failed(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "it could not be found out whether you may do this",
+            )
+            .because(Cause::AuthorizerFailed),
+        }
     }
 }

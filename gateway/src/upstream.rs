@@ -9,6 +9,7 @@ mod http;
 mod lambda;
 #[cfg(feature = "local")]
 mod local;
+mod plain;
 mod proxy_answer;
 mod segments;
 
@@ -23,6 +24,7 @@ use crate::event::{NoEvent, Shown};
 
 pub(crate) use lasting::Lasting;
 pub(crate) use maker::Maker;
+pub(crate) use plain::Plain;
 
 /// What answers one route.
 pub(crate) enum Upstream {

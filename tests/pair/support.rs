@@ -24,7 +24,7 @@ pub(crate) fn ready_function() -> PathBuf {
     built("stream-fn")
 }
 
-fn built(path: &str) -> PathBuf {
+pub(crate) fn built(path: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let program = tests.ancestors().nth(2).unwrap().join(path);
     assert!(program.is_file(), "{} is not built: run `cargo test --workspace`", program.display());

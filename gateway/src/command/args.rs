@@ -51,6 +51,13 @@ pub(super) enum Command {
         /// The configuration, in TOML
         file: PathBuf,
     },
+    /// Take the part of the REST API in a template, with commands for its functions
+    ///
+    /// Reads a SAM or CloudFormation template, starts its functions under a Lambda service on loopback, and answers
+    /// as API Gateway does for an API with response streaming: stage, authorizers, API keys, errors, headers, limits.
+    /// Prints `listening on URL` when it is ready. What of the template is not emulated is told on stderr.
+    #[cfg(feature = "local")]
+    Emulate(super::emulate::Emulate),
     /// Make routes of another gateway's configuration
     Import {
         #[command(subcommand)]

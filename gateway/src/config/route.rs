@@ -21,6 +21,8 @@ pub(crate) struct Route {
     /// None is any.
     pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
+    /// Who says who may come here, by name. None is nobody: everybody may.
+    pub(crate) authorizer: Option<Spanned<String>>,
     /// Whether objects are fetched by segments.
     pub(crate) segments: bool,
     pub(crate) timeouts: Timeouts,
@@ -65,18 +67,15 @@ impl Table {
         let path = self.path;
         let upstream = upstream::one_of(&path, self.lambda, self.http, self.local, folder)?;
         let segments = upstream::segments(&upstream, self.segments)?;
-        match self.authorizer {
-            Some(name) if name.get_ref() == "none" => {}
-            Some(name) => {
-                let reason = format!("there is no authorizer {:?}", name.get_ref());
-                return Err((Some(name.span()), reason));
-            }
+        let authorizer = match self.authorizer {
+            Some(name) if name.get_ref() == "none" => None,
+            Some(name) => Some(name),
             None => {
                 let reason =
                     "who may come here? name an authorizer, or write authorizer = \"none\"";
                 return Err((Some(path.span()), reason.into()));
             }
-        }
+        };
         let mut methods = Vec::with_capacity(self.methods.len());
         for method in self.methods {
             let text = method.get_ref();
@@ -91,13 +90,13 @@ impl Table {
         let body_max = self.body_max.unwrap_or(limits.body());
         let usual = Endings::default();
         let endings = Endings {
-            in_flight: self.in_flight.unwrap_or(usual.in_flight),
+            in_flight: self.in_flight.or(limits.in_flight).unwrap_or(usual.in_flight),
             retries: self.retries.unwrap_or(usual.retries),
             not_found: self.not_found.map_or(Ok(usual.not_found), endings::not_found)?,
             expose_errors: self.expose_errors,
             sse_errors: self.sse_errors,
         };
         let timeouts = self.timeouts.or(timeouts);
-        Ok(Route { path, methods, upstream, segments, timeouts, body_max, endings })
+        Ok(Route { path, methods, upstream, authorizer, segments, timeouts, body_max, endings })
     }
 }

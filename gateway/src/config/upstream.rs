@@ -12,10 +12,10 @@ use toml::Spanned;
 
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
-pub(crate) use local::Local;
-pub(super) use local::Table as LocalTable;
 #[cfg(feature = "local")]
-pub(crate) use local::{Process, ServiceLimits};
+pub(crate) use local::ServiceLimits;
+pub(super) use local::Table as LocalTable;
+pub(crate) use local::{Local, Process};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,18 @@ pub(crate) enum Upstream {
     Lambda(Lambda),
     Http(Http),
     Local(Local),
+}
+
+impl Upstream {
+    /// How the function sees a request.
+    pub(crate) fn event(&self) -> EventFormat {
+        match self {
+            Self::Lambda(lambda) => lambda.event,
+            Self::Local(local) => local.event,
+            // It sees the request itself.
+            Self::Http(_) => EventFormat::HttpApi,
+        }
+    }
 }
 
 /// A function of the service, called by InvokeWithResponseStream.

@@ -51,7 +51,14 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
     if let Some(authorizer) = shown.authorizer {
         context["authorizer"] = authorizer.clone();
     }
-    json!({
+    if let Some(api) = shown.api {
+        context["accountId"] = api.account.as_str().into();
+        context["apiId"] = api.api.as_str().into();
+        context["stage"] = api.stage.as_str().into();
+        context["path"] = format!("/{}{path}", api.stage).into();
+        context["identity"]["apiKey"] = text(request.headers.get("x-api-key")).into();
+    }
+    let mut event = json!({
         "version": "1.0",
         "resource": shown.path,
         "path": path,
@@ -65,5 +72,9 @@ pub(super) fn event(shown: &Shown<'_>) -> Value {
         "requestContext": context,
         "body": body,
         "isBase64Encoded": encoded,
-    })
+    });
+    if let (Some(_), Some(event)) = (shown.api, event.as_object_mut()) {
+        event.remove("version"); // only HTTP APIs send it
+    }
+    event
 }

@@ -11,7 +11,6 @@ use super::buffered::Buffered;
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
-use crate::aws::Loaded;
 use crate::config::{self, EventFormat, Mode, Prelude, Timeouts};
 use crate::event::Shown;
 
@@ -35,7 +34,7 @@ impl Lambda {
     pub(super) fn new(
         lambda: &config::Lambda,
         timeouts: Timeouts,
-        loaded: &Loaded,
+        config: aws_sdk_lambda::Config,
         segments: Option<BySegments>,
     ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
@@ -48,7 +47,6 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
-        let config = loaded.lambda();
         let buffered = (lambda.mode == Mode::Buffered)
             .then(|| Buffered::new(config.clone(), &lambda.function, Some(lambda), timeouts));
         let invoker = invoker(config, timeouts, lambda.prelude);

@@ -4,15 +4,17 @@ use invoker::{DEFAULT_MEMORY_LIMIT, MemoryBudget};
 
 use super::http::Http;
 use super::lambda::Lambda;
+use super::plain::Plain;
 use super::segments::BySegments;
 use super::{Lasting, Upstream};
 use crate::aws::Access;
-use crate::config::{self, Config, Environment, Route, Segments, Wrong};
+use crate::config::{self, AuthorizerFunction, Config, Environment, Route, Segments, Wrong};
 
 /// Makes the upstreams of one configuration.
 pub(crate) struct Maker<'a> {
     environment: &'a Environment,
     access: &'a Access,
+    #[cfg(feature = "local")]
     lasting: &'a Lasting,
     segments: Segments,
     /// Of all routes.
@@ -25,6 +27,7 @@ impl<'a> Maker<'a> {
         Self {
             environment: &config.environment,
             access,
+            #[cfg(feature = "local")]
             lasting,
             segments: config.segments,
             budget: lasting.budget(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
@@ -39,8 +42,8 @@ impl<'a> Maker<'a> {
         match &route.upstream {
             config::Upstream::Lambda(lambda) => {
                 let segments = route.segments.then(|| by_segments(lambda.prelude));
-                let loaded = self.access.loaded().await?;
-                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, loaded, segments)))
+                let config = self.access.loaded().await?.lambda()?;
+                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, config, segments)))
             }
             config::Upstream::Http(http) => {
                 let loaded = match http.sign {
@@ -61,6 +64,29 @@ impl<'a> Maker<'a> {
             }
             #[cfg(not(feature = "local"))]
             config::Upstream::Local(_) => {
+                Err(whole("this gateway runs no functions of its own".into()))
+            }
+        }
+    }
+
+    /// A function that answers at once: an authorizer's.
+    ///
+    /// # Errors
+    ///
+    /// Where in the configuration and why it cannot be made ready.
+    pub(crate) async fn plain(&self, function: &AuthorizerFunction) -> Result<Plain, Wrong> {
+        match function {
+            AuthorizerFunction::Service { function, qualifier } => {
+                let config = self.access.loaded().await?.lambda()?;
+                Ok(Plain::new(config, function, qualifier.as_deref()))
+            }
+            #[cfg(feature = "local")]
+            AuthorizerFunction::Local(process) => {
+                let service = self.lasting.services.of(process).await.map_err(whole)?;
+                Plain::of_local(service).map_err(whole)
+            }
+            #[cfg(not(feature = "local"))]
+            AuthorizerFunction::Local(_) => {
                 Err(whole("this gateway runs no functions of its own".into()))
             }
         }

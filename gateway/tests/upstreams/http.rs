@@ -265,7 +265,7 @@ fn keys_and_signatures_are_of_the_environment() {
         assert_eq!(server.header("x-api-key"), [key]);
     }
     assert!(server.asked.lock().unwrap()[1].starts_with("POST /a?b%20c=1 HTTP/1.1\r\n"));
-    // What is missing is said at the start.
+    // What is missing is said at the start, for each route.
     let refused = Binary::start(&file, &[]).err().unwrap();
     assert!(refused.lines().count() == 2, "one for each route that wants it: {refused}");
     assert!(refused.lines().all(|line| line.contains("TEST_API_KEY")), "{refused}");

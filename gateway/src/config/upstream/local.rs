@@ -68,7 +68,7 @@ pub(in crate::config) struct Table {
 }
 
 impl Table {
-    pub(super) fn read(self, folder: &Path) -> Result<Local, String> {
+    pub(in crate::config) fn read(self, folder: &Path) -> Result<Local, String> {
         check(&self.command)?;
         if let Some(name) = self.environment.keys().find(|name| !is_variable(name)) {
             return Err(format!("{name:?} is no name of an environment variable"));

@@ -98,6 +98,7 @@ mod tests {
             path: route,
             parameters: &parameters,
             peer: SocketAddr::from(([127, 0, 0, 1], 9)),
+            api: None,
             request_id: "id",
             authorizer: None,
             now: SystemTime::UNIX_EPOCH,

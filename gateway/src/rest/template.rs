@@ -1,0 +1,282 @@
+//! A template's text and parameters come in; the one REST API in it goes out, as far as it is known here, with
+//! a line for each thing that is not. Pure.
+
+mod native;
+mod sam;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::document;
+use super::functions::{Stack, text};
+use crate::config::KeySource;
+
+/// How long an answer may take that is not streamed, unless the method says less (API Gateway developer guide,
+/// "Quotas": 29 seconds).
+const BUFFERED_MAX: Duration = Duration::from_secs(29);
+/// The same for one that is (API Gateway developer guide, "Stream the integration response": 15 minutes).
+const STREAMED_MAX: Duration = Duration::from_secs(15 * 60);
+/// The shortest time that there can be.
+const TIMEOUT_MIN: Duration = Duration::from_millis(50);
+
+/// How long a stream may be silent (the same page): from an edge location, and otherwise.
+const IDLE_EDGE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(5 * 60);
+
+/// What methods can be.
+pub(super) const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// A REST API.
+#[derive(Debug)]
+pub(super) struct Api {
+    pub(super) stage: String,
+    pub(super) methods: Vec<Method>,
+    pub(super) authorizers: BTreeMap<String, Authorizer>,
+    pub(super) functions: BTreeMap<String, FunctionSettings>,
+    /// Values of keys that the template has itself.
+    pub(super) api_keys: Vec<String>,
+    pub(super) key_source: KeySource,
+    /// How long a stream may be silent.
+    pub(super) idle: Duration,
+    /// What is not emulated, a line for each.
+    pub(super) notes: Vec<String>,
+}
+
+/// A method of a resource, with its function.
+#[derive(Debug)]
+pub(super) struct Method {
+    /// Of the resource: `/{proxy+}`.
+    pub(super) path: String,
+    /// None is any.
+    pub(super) verb: Option<String>,
+    pub(super) function: Target,
+    pub(super) streams: bool,
+    /// In all.
+    pub(super) timeout: Duration,
+    pub(super) access: Access,
+    pub(super) needs_key: bool,
+}
+
+/// Who may call a method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Everybody,
+    /// Whoever signs, which is not checked.
+    Signed,
+    /// Whom the authorizer of this name lets in.
+    Authorizer(String),
+}
+
+/// What an integration calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) function: String,
+    pub(super) qualifier: Option<String>,
+}
+
+/// A Lambda authorizer.
+#[derive(Debug)]
+pub(super) struct Authorizer {
+    pub(super) target: Target,
+    pub(super) is_token: bool,
+    /// As REST APIs write them.
+    pub(super) identity: Vec<String>,
+    pub(super) validation: Option<String>,
+    pub(super) ttl: Duration,
+}
+
+/// What a function of the template is run with.
+#[derive(Debug, Default)]
+pub(super) struct FunctionSettings {
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) memory_mb: Option<u32>,
+}
+
+/// A resource that is there.
+pub(super) struct Resource<'a> {
+    pub(super) id: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) properties: Map<String, Value>,
+}
+
+impl Api {
+    /// # Errors
+    ///
+    /// It is no template, has no REST API or several, or has one that the service would not take, or would
+    /// take for something else than is meant.
+    pub(super) fn read(
+        template: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, String> {
+        let template = document::read(template)?;
+        let stack = Stack::new(&template, parameters)?;
+        let written = template.get("Resources").and_then(Value::as_object);
+        let written = written.ok_or("it has no Resources")?;
+        let mut resources = Vec::new();
+        for (id, resource) in written {
+            let kind = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
+            if let Some(condition) = resource.get("Condition").and_then(Value::as_str)
+                && !stack.holds(condition)?
+            {
+                continue;
+            }
+            let properties = match resource.get("Properties") {
+                Some(properties) if is_known(kind) => {
+                    stack.resolve(properties).map_err(|reason| format!("{id}: {reason}"))?
+                }
+                _ => Value::Null,
+            };
+            let properties = properties.as_object().cloned().unwrap_or_default();
+            resources.push(Resource { id, kind, properties });
+        }
+        let mut notes = Vec::new();
+        if template.get("Globals").is_some() {
+            notes.push("Globals are not read: write what they say where it counts".into());
+        }
+        let others: Vec<&str> =
+            resources.iter().filter(|r| !is_known(r.kind)).map(|resource| resource.id).collect();
+        if !others.is_empty() {
+            notes
+                .push(format!("left out, since they are no part of an API: {}", others.join(", ")));
+        }
+        let count = |kind: &str| resources.iter().filter(|resource| resource.kind == kind).count();
+        let apis = (count("AWS::Serverless::Api"), count("AWS::ApiGateway::RestApi"));
+        let mut api = match apis {
+            (0, 1) => native::read(&resources, notes)?,
+            (0 | 1, 0) => sam::read(&resources, notes)?,
+            (sam, native) => {
+                return Err(format!("it has {} REST APIs; one can be emulated", sam + native));
+            }
+        };
+        if api.methods.is_empty() {
+            return Err(
+                "it has no method of a REST API: no Events of type Api, no AWS::ApiGateway::Method"
+                    .into(),
+            );
+        }
+        for resource in &resources {
+            if resource.kind == "AWS::Lambda::Function"
+                || resource.kind == "AWS::Serverless::Function"
+            {
+                let settings = FunctionSettings::read(resource)?;
+                api.functions.insert(resource.id.to_owned(), settings);
+            }
+        }
+        Ok(api)
+    }
+}
+
+/// What is looked into. The rest may be written with whatever is not known here.
+fn is_known(kind: &str) -> bool {
+    kind.starts_with("AWS::ApiGateway::")
+        || matches!(
+            kind,
+            "AWS::Serverless::Api" | "AWS::Serverless::Function" | "AWS::Lambda::Function"
+        )
+}
+
+impl FunctionSettings {
+    fn read(resource: &Resource<'_>) -> Result<Self, String> {
+        let mut settings = Self::default();
+        let variables = resource.properties.get("Environment");
+        let variables = variables.and_then(|value| value.get("Variables")?.as_object());
+        for (name, value) in variables.into_iter().flatten() {
+            let value = text(value).map_err(|reason| resource.wrong(name, &reason))?;
+            settings.environment.insert(name.clone(), value);
+        }
+        settings.timeout = resource.number("Timeout")?.map(Duration::from_secs);
+        settings.memory_mb = match resource.number("MemorySize")? {
+            Some(megabytes) => Some(
+                u32::try_from(megabytes)
+                    .map_err(|_| resource.wrong("MemorySize", "is too large"))?,
+            ),
+            None => None,
+        };
+        Ok(settings)
+    }
+}
+
+impl Resource<'_> {
+    pub(super) fn wrong(&self, property: &str, reason: &str) -> String {
+        format!("{}: {property}: {reason}", self.id)
+    }
+
+    pub(super) fn text(&self, property: &str) -> Result<Option<String>, String> {
+        text_of(&self.properties, property).map_err(|reason| self.wrong(property, &reason))
+    }
+
+    pub(super) fn number(&self, property: &str) -> Result<Option<u64>, String> {
+        number_of(&self.properties, property).map_err(|reason| self.wrong(property, &reason))
+    }
+}
+
+pub(super) fn text_of(object: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => text(value).map(Some),
+    }
+}
+
+/// As CloudFormation has numbers: a text is one as well.
+pub(super) fn number_of(object: &Map<String, Value>, name: &str) -> Result<Option<u64>, String> {
+    let parse = |text: String| text.parse().map_err(|_| "is no number".to_owned());
+    text_of(object, name)?.map(parse).transpose()
+}
+
+/// Whether a word is `true`, as CloudFormation has it.
+pub(super) fn is_true(object: &Map<String, Value>, name: &str) -> bool {
+    text_of(object, name).ok().flatten().is_some_and(|text| text == "true")
+}
+
+/// How long a method may take, by what it says and how it answers.
+pub(super) fn timeout(milliseconds: Option<u64>, streams: bool) -> Result<Duration, String> {
+    let max = if streams { STREAMED_MAX } else { BUFFERED_MAX };
+    let timeout = match milliseconds {
+        Some(milliseconds) => Duration::from_millis(milliseconds),
+        // Nothing else is said of streams, so it is the same for them.
+        None => return Ok(BUFFERED_MAX),
+    };
+    if timeout < TIMEOUT_MIN || timeout > max {
+        let kind = if streams { "a method that streams" } else { "a method that does not stream" };
+        return Err(format!(
+            "{} ms: {kind} has from {} to {}",
+            timeout.as_millis(),
+            TIMEOUT_MIN.as_millis(),
+            max.as_millis()
+        ));
+    }
+    Ok(timeout)
+}
+
+/// How long a stream may be silent behind an endpoint of this type.
+pub(super) fn idle(endpoint: Option<&str>) -> Duration {
+    match endpoint {
+        Some("REGIONAL" | "PRIVATE") => IDLE,
+        // What an API is of which nothing is said.
+        _ => IDLE_EDGE,
+    }
+}
+
+/// The function in an ARN, or in a name.
+pub(super) fn target(text: &str) -> Target {
+    let behind = text.split_once(":function:").map_or(text, |(_, behind)| behind);
+    match behind.split_once(':') {
+        Some((function, qualifier)) => {
+            Target { function: function.into(), qualifier: Some(qualifier.into()) }
+        }
+        None => Target { function: behind.into(), qualifier: None },
+    }
+}
+
+/// GET for `get`, and nothing for `any`.
+pub(super) fn verb(text: &str) -> Result<Option<String>, String> {
+    let text = text.to_ascii_uppercase();
+    match text.as_str() {
+        "ANY" | "X-AMAZON-APIGATEWAY-ANY-METHOD" => Ok(None),
+        known if METHODS.contains(&known) => Ok(Some(text)),
+        _ => Err(format!("{text} is no method of an API")),
+    }
+}
