@@ -33,6 +33,16 @@ pub(crate) enum Sent {
     Passed(Box<Passage>),
 }
 
+impl Sent {
+    /// Ends it, and with it its upstream, for a reason that is the client's.
+    pub(crate) fn give_up(self, reason: Failure) {
+        match self {
+            Self::Own(..) => {}
+            Self::Passed(mut passage) => passage.fail(reason),
+        }
+    }
+}
+
 /// The response that begins an upstream's answer, which must be whole by `deadline`. One that has no body is
 /// there when its upstream has ended, for nobody could be told of a failure behind it.
 ///

@@ -65,7 +65,8 @@ impl Passage {
         self.tells_size = false;
     }
 
-    fn fail(&mut self, failure: Failure) {
+    /// Ends the upstream's, and says so when the connection next asks.
+    pub(crate) fn fail(&mut self, failure: Failure) {
         let Some(mut exchange) = self.exchange.take() else { return };
         exchange.failed(&failure);
         let error_type = failure.error_type.clone();

@@ -5,6 +5,8 @@ mod activity;
 mod connection;
 mod doors;
 mod generation;
+mod impatient;
+mod unread;
 
 use std::io;
 use std::net::SocketAddr;

@@ -27,6 +27,9 @@ const HELD_BACK: u64 = BYTES / 2;
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// So that a test need not wait for long; a client that reads is never so slow.
+const LIMITED: &str = "limits = { write_timeout = \"500ms\" }";
+
 async fn service() -> LocalLambda {
     service_with(function().concurrent_invocations(8)).await
 }
@@ -121,6 +124,76 @@ async fn a_stream_that_is_not_read_holds_back_no_other_of_its_connection() {
     let written = taken(&held);
     assert!(written < HELD_BACK, "the function has written {written} bytes that nobody reads");
     assert_eq!(length(unread).await, BYTES);
+}
+
+/// A client that takes nothing is cut: the connection, or the stream that it leaves alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_cut() {
+    let local = service().await;
+    let gateway = Gateway::start_with(&local.endpoint_url(), LIMITED, ANY);
+    let file = gateway.folder().join("file");
+    let path = format!("/count?bytes={BYTES}&file={}", file.display());
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: g\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let logged = gateway.last_logged(1).await;
+    assert_eq!(logged["ending"], "client-gone", "{logged}");
+    assert!(logged["bytes"].as_u64().unwrap() < HELD_BACK, "{logged}");
+    until("the function is let go", || local.stats().invocations_running == 0).await;
+    // What had been sent before, and no end of the chunks.
+    let mut received = Vec::new();
+    let _ = in_time(stream.read_to_end(&mut received)).await;
+    assert!(!received.ends_with(b"0\r\n\r\n") && (received.len() as u64) < HELD_BACK);
+
+    let mut sender = connect(&gateway).await;
+    let ask = |path: &str| Request::get(gateway.url(path)).body(Empty::<Bytes>::new()).unwrap();
+    let unread = in_time(sender.send_request(ask(&path))).await.unwrap();
+    let logged = gateway.last_logged(2).await;
+    assert_eq!(logged["ending"], "client-gone", "{logged}");
+    assert_eq!(logged["error"], "the client took nothing for 500ms", "{logged}");
+    assert!(logged["bytes"].as_u64().unwrap() < HELD_BACK, "{logged}");
+    until("the function is let go", || local.stats().invocations_running == 0).await;
+    // Its connection goes on.
+    let other = in_time(sender.send_request(ask("/size"))).await.unwrap();
+    assert_eq!(length(other).await, 1);
+    // The rest is no end.
+    let mut body = unread.into_body();
+    let broken = loop {
+        match in_time(body.frame()).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => panic!("it looks whole"),
+        }
+    };
+    assert!(format!("{broken:?}").contains("INTERNAL_ERROR"), "{broken:?}");
+}
+
+/// However long it waits for its function.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_is_not_cut() {
+    let local = service().await;
+    let gateway = Gateway::start_with(&local.endpoint_url(), LIMITED, ANY);
+    for protocol in PROTOCOLS {
+        let gate = Gate::new().await;
+        let path = format!("/gate?at={}", gate.address());
+        let curled = gateway.curl(protocol, &path);
+        let waits = async {
+            let function = gate.somebody().await;
+            // Another one, who never reads, has been cut meanwhile.
+            let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+            let file = gateway.folder().join("file");
+            let request = format!(
+                "GET /count?bytes={BYTES}&file={} HTTP/1.1\r\nhost: g\r\n\r\n",
+                file.display()
+            );
+            let before = gateway.logged(0).await.len();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            gateway.logged(before + 1).await;
+            drop(function);
+        };
+        let (curled, ()) = tokio::join!(curled, waits);
+        assert_eq!((curled.code, curled.text()), (Some(0), "first\nlast\n"), "{protocol}");
+    }
 }
 
 /// A reset of one stream is the end of its exchange, and of no other.

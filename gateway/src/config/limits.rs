@@ -23,6 +23,10 @@ const CONNECTIONS_DEFAULT: NonZero<usize> = NonZero::new(4096).expect("it is mor
 /// How long a request's head may take, and a connection may be unused: hyper's and Go's habit is 30 s.
 const HEADER_READ_DEFAULT: Duration = Duration::from_secs(30);
 
+/// How long a client may take nothing of what waits for it: nginx's habit (`send_timeout`), and the function
+/// that it holds back is billed meanwhile.
+const WRITE_DEFAULT: Duration = Duration::from_secs(60);
+
 /// The most streams at once on one HTTP/2 connection: the least that RFC 9113 recommends (section 6.5.2).
 const STREAMS_DEFAULT: NonZero<u32> = NonZero::new(100).expect("it is more than nothing");
 
@@ -38,6 +42,8 @@ pub(crate) struct Limits {
     connections: Option<NonZero<usize>>,
     #[serde(default, deserialize_with = "quantity::duration")]
     header_read_timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "quantity::duration")]
+    write_timeout: Option<Duration>,
     streams_per_connection: Option<NonZero<u32>>,
     #[serde(default, deserialize_with = "quantity::size")]
     body: Option<u64>,
@@ -59,6 +65,11 @@ impl Limits {
     /// From a connection, or the end of its last answer, to the end of the next request's head.
     pub(crate) fn header_read(&self) -> Duration {
         self.header_read_timeout.unwrap_or(HEADER_READ_DEFAULT)
+    }
+
+    /// While something waits for a client that takes nothing.
+    pub(crate) fn write(&self) -> Duration {
+        self.write_timeout.unwrap_or(WRITE_DEFAULT)
     }
 
     /// At once, on one HTTP/2 connection.

@@ -88,6 +88,11 @@ impl<B> Held<B> {
     pub(super) fn new(body: B, exchange: Exchange) -> Self {
         Self { body, _exchange: exchange }
     }
+
+    /// Ends the exchange.
+    pub(super) fn into_inner(self) -> B {
+        self.body
+    }
 }
 
 impl<B: Body + Unpin> Body for Held<B> {

@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -16,6 +17,8 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::activity::{Activity, Exchange, Held};
+use super::impatient::Impatient;
+use super::unread::{Bodies, Watched};
 use crate::answer::Sent;
 use crate::config::Limits;
 use crate::event::OverTls;
@@ -37,6 +40,7 @@ pub(super) async fn serve(
         let generation = shared.generation.load();
         (generation.limits.clone(), generation.tls.clone())
     };
+    let stream = Impatient::new(stream, limits.write());
     let Some(tls) = tls else {
         return talk(stream, peer, None, shared, &limits, closes).await;
     };
@@ -60,16 +64,19 @@ async fn talk(
     mut closes: watch::Receiver<bool>,
 ) {
     let activity = Activity::new(Some(Arc::clone(&shared.activity)));
+    let bodies = Arc::new(Bodies::default());
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(over_tls) = over_tls {
             request.extensions_mut().insert(over_tls);
         }
+        let watching = (request.version() == Version::HTTP_2).then(|| Arc::clone(&bodies));
         let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
-        async move { Ok::<_, Infallible>(answered.await) }
+        async move { Ok::<_, Infallible>(watched(answered.await, watching.as_deref())) }
     });
     let builder = builder(limits);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut unused = std::pin::pin!(activity.unused(limits.header_read()));
+    let mut unread = std::pin::pin!(bodies.let_go(limits.write()));
     let mut told = false;
     loop {
         tokio::select! {
@@ -83,6 +90,7 @@ async fn talk(
                 told = true;
                 connection.as_mut().graceful_shutdown();
             }
+            never = unread.as_mut() => match never {},
             () = unused.as_mut() => {
                 // One that was told already does not go by itself.
                 if told || !activity.has_begun() {
@@ -121,4 +129,15 @@ async fn answer(
 ) -> Response<Held<Sent>> {
     let front = Arc::clone(&shared.generation.load().front);
     front.answer(request, peer).await.map(|body| Held::new(body, exchange))
+}
+
+/// With its body watched where a client may leave one alone of its connection's.
+fn watched(
+    response: Response<Held<Sent>>,
+    bodies: Option<&Bodies>,
+) -> Response<Either<Held<Sent>, Watched>> {
+    response.map(|body| match bodies {
+        Some(bodies) => Either::Right(bodies.watch(body)),
+        None => Either::Left(body),
+    })
 }

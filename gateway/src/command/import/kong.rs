@@ -138,7 +138,7 @@ fn one(
 /// What else the route had, which is not carried over.
 fn conditions(route: &Map<String, Value>, warnings: &mut Vec<String>) {
     let said = |key: &&str| route.get(*key).is_some_and(|value| !value.is_null());
-    let conditions: Vec<&str> = CONDITIONS.into_iter().filter(|key| said(&key)).collect();
+    let conditions: Vec<&str> = CONDITIONS.into_iter().filter(said).collect();
     if !conditions.is_empty() {
         let conditions = conditions.join(", ");
         warnings.push(format!(

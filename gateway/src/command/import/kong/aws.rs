@@ -25,6 +25,9 @@ struct Said {
     key: Option<Value>,
 }
 
+/// A key of `[aws]`, and what a route says of it.
+type Setting = (&'static str, fn(&Said) -> Option<&String>);
+
 impl Aws {
     pub(super) fn add(
         &mut self,
@@ -66,7 +69,7 @@ impl Aws {
 
     /// With what the first one says that says it.
     pub(super) fn table(&self, warnings: &mut Vec<String>) -> String {
-        let settings: [(&str, fn(&Said) -> Option<&String>); 3] = [
+        let settings: [Setting; 3] = [
             ("region", |said| said.region.as_ref()),
             ("role_arn", |said| said.role_arn.as_ref()),
             ("endpoint_url", |said| said.endpoint_url.as_ref()),
