@@ -164,6 +164,9 @@ fn every_field_of_kong_is_carried_over_or_warned_of() {
             "Kong waited for whole answers; here they stream",
         ],
     );
+    assert!(!text(&output.stderr).contains("no field of aws-lambda"), "all are known");
+    let output = import(&plugin(r#", "proxy_scheme": "http", "function_nmae": "g""#));
+    tells(&output, &["function_nmae is no field of aws-lambda", "proxy_scheme: not carried over"]);
 }
 
 /// Which event, and how it answers, by what Kong sent.
