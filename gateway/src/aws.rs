@@ -45,13 +45,20 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// What leads to functions.
-    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Config {
+    /// What leads to functions. Only they need a region that is said here: an URL may name its own.
+    pub(crate) fn lambda(&self) -> Result<aws_sdk_lambda::Config, Wrong> {
         let mut lambda = aws_sdk_lambda::config::Builder::from(&self.sdk);
+        if self.sdk.region().is_none() {
+            if !self.endpoint.as_deref().is_some_and(is_loopback) {
+                let reason = "no region: write region in [aws], or set AWS_REGION";
+                return Err(whole(reason.into()));
+            }
+            lambda = lambda.region(Region::from_static(LOOPBACK_REGION));
+        }
         if let Some(url) = &self.endpoint {
             lambda = lambda.endpoint_url(url);
         }
-        lambda.build()
+        Ok(lambda.build())
     }
 }
 
@@ -115,13 +122,6 @@ impl Access {
         let mut sdk = loader.load().await;
         let endpoint = self.endpoint(&sdk)?;
         let loopback = endpoint.as_deref().is_some_and(is_loopback);
-        if sdk.region().is_none() {
-            if !loopback {
-                let reason = "no region: write region in [aws], or set AWS_REGION";
-                return Err(whole(reason.into()));
-            }
-            sdk = sdk.into_builder().region(Region::from_static(LOOPBACK_REGION)).build();
-        }
         if let Some(credentials) = self.credentials(&sdk, loopback).await {
             sdk = sdk.into_builder().credentials_provider(credentials).build();
         }

@@ -43,9 +43,10 @@ pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use tls::Tls;
 pub(crate) use upstream::{
-    EventFormat, Http, Lambda, Local, Mode, Prelude, Process, ServiceLimits, Sign, Upstream,
-    names_in_braces,
+    EventFormat, Http, Lambda, Mode, Prelude, Sign, Upstream, names_in_braces,
 };
+#[cfg(feature = "local")]
+pub(crate) use upstream::{Local, Process, ServiceLimits};
 
 use complaint::Source;
 

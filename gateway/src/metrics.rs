@@ -110,7 +110,6 @@ impl Metrics {
     }
 
     /// A configuration was read anew: taken, or refused.
-    #[allow(dead_code)] // until configurations are reloaded
     pub(crate) fn reloaded(&self, taken: bool) {
         let result = if taken { "ok" } else { "refused" };
         self.reloads.get_or_create(&[("result", result.into())]).inc();

@@ -234,3 +234,42 @@ async fn no_proxy_is_asked_for_what_is_here() {
     let excepted = client(proxies().local_addresses(true).except("127.0.0.0/8"));
     assert_eq!(call(&invoker(&url, excepted)).await.unwrap(), b"body");
 }
+
+/// What is no call of a function goes over the same connections, with the same limits and words.
+#[tokio::test]
+async fn any_request_can_be_sent() {
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::byte_stream::ByteStream;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        for answer in [
+            "HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\nno",
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nno",
+        ] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut line = String::new();
+            let mut reader = BufReader::new(&mut stream);
+            reader.read_line(&mut line).await.unwrap();
+            assert_eq!(line, "PUT / HTTP/1.1\r\n");
+            while line != "\r\n" {
+                line.clear();
+                reader.read_line(&mut line).await.unwrap();
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let client = HttpClient::builder().no_roots().build().unwrap();
+    let request = || http::Request::put(&url).body(SdkBody::empty()).unwrap();
+    let limit = std::time::Duration::from_secs(10);
+    let answer = client.send(request(), limit).await.unwrap();
+    assert_eq!(answer.status(), 404);
+    let collected = ByteStream::new(answer.into_body()).collect().await.unwrap();
+    assert_eq!(collected.into_bytes(), "no");
+    // A body that is cut is no whole one.
+    let answer = client.send(request(), limit).await.unwrap();
+    assert!(ByteStream::new(answer.into_body()).collect().await.is_err());
+    server.await.unwrap();
+    let error = client.send(request(), limit).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unreachable, "{error}");
+}

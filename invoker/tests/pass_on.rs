@@ -70,6 +70,18 @@ async fn the_last_bytes_wait_for_the_proof_of_the_end() {
     }
 }
 
+/// Who passes bytes on passes on what was said of them as well.
+#[tokio::test]
+async fn bytes_in_order_have_the_head_of_the_first_answer() {
+    let service = service().await;
+    let ordered = service.invoker().object("f", "x").segment_size(30_000).in_order().await.unwrap();
+    let head = ordered.head().unwrap();
+    assert_eq!((head.status, head.content_length()), (206, Some(30_000)));
+    assert_eq!(head.header("content-range"), Some(format!("bytes 0-29999/{BYTES}").as_str()));
+    let late = service.invoker().download(Invocation::new("late")).in_order().await.unwrap();
+    assert_eq!(late.head().and_then(invoker::Head::content_length), Some(5));
+}
+
 #[tokio::test]
 async fn a_writer_gets_the_bytes() {
     let service = service().await;

@@ -89,6 +89,24 @@ async fn a_result_without_a_head_is_all_body() {
     assert_eq!((&body[..], end.is_ok()), (&b"{\"a\":1}\n"[..], true));
 }
 
+/// Whoever knows that a function sends none is not misled by a body that looks like one.
+#[tokio::test]
+async fn without_heads_all_is_body() {
+    let service = Service::start(|_| {
+        Answer::stream([
+            chunk(&head(404, &[("content-length", "9")])),
+            chunk(b"ab"),
+            complete("{}"),
+        ])
+    })
+    .await;
+    let stream = service.invoker().heads(false).invoke(Invocation::new("f")).await.unwrap();
+    assert!(stream.head().is_none());
+    let (bytes, end) = drain(Ok(stream)).await;
+    assert!(end.is_ok());
+    assert_eq!(bytes, [&head(404, &[("content-length", "9")])[..], b"ab"].concat());
+}
+
 #[tokio::test]
 async fn bytes_arrive_before_the_function_has_ended() {
     let gate = Arc::new(tokio::sync::Notify::new());

@@ -379,3 +379,55 @@ fn whole_match(expression: &str) -> Result<Regex, String> {
     Regex::new(expression).map_err(|error| error.to_string())?;
     Regex::new(&format!("^(?:{expression})$")).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    const ROUTE: &str =
+        "[[routes]]\npath = \"/a\"\nauthorizer = \"door\"\nlambda = { function = \"f\" }\n";
+
+    /// With the table of an authorizer `door` from line 5 on.
+    fn complaint(table: &str) -> String {
+        Config::parse(&format!("{ROUTE}{table}"), "gateway.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_authorizer_is_refused_with_its_line() {
+        let lambda = "[authorizers.door]\nkind = \"lambda\"\nlambda = { function = \"a\" }\n";
+        let token = "type = \"TOKEN\"\n";
+        let who = "identity = [\"$request.header.Authorization\"]\n";
+        for (table, line, reason) in [
+            ("".to_owned(), 3, "there is no authorizer \"door\""),
+            (lambda.to_owned(), 6, "say type"),
+            (format!("{lambda}{token}"), 6, "one identity"),
+            (format!("{lambda}type = \"REQUEST\"\n"), 6, "kept by who asks"),
+            (format!("{lambda}{token}{who}ttl = \"2h\"\n"), 10, "an hour at most"),
+            (format!("{lambda}{token}{who}payload = \"2.0\"\n"), 10, "payload 1.0"),
+            (format!("{lambda}{token}{who}answer = \"simple\"\n"), 10, "payload = \"2.0\""),
+            (format!("{lambda}{token}{who}validation = \"(\"\n"), 10, "no expression"),
+            (format!("{lambda}{token}{who}api = \"api\"\n"), 10, "is no API"),
+            (format!("{lambda}{token}{who}cache_max = 0\n"), 10, "no room"),
+            (format!("{lambda}{token}identity = [\"Authorization\"]\n"), 9, "says nothing"),
+            (format!("{lambda}type = \"REQUEST\"\n{who}validation = \"a\"\n"), 10, "no token here"),
+            (format!("{lambda}{token}{who}keys = []\n"), 6, "has no keys"),
+            ("[authorizers.door]\nkind = \"lambda\"\ntype = \"TOKEN\"\n".into(), 6, "where it is"),
+            ("[authorizers.door]\nkind = \"engine\"\n".into(), 6, "needs settings"),
+            ("[authorizers.door]\nkind = \"engine\"\nsettings = {}\n".into(), 7, "nobody could be known"),
+            (
+                "[authorizers.door]\nkind = \"api-keys\"\nkeys = [{ name = \"a\", sha256 = \"hush\" }]\n".into(),
+                7,
+                "keys[0].sha256",
+            ),
+            ("[authorizers.none]\nkind = \"engine\"\n".into(), 5, "rename it"),
+        ] {
+            let said = complaint(&table);
+            let place = format!("gateway.toml:{line}: ");
+            assert!(
+                said.lines().any(|told| told.starts_with(&place) && told.contains(reason)),
+                "{place}{reason}: {said}"
+            );
+            assert!(!said.contains("hush"), "{said}");
+        }
+    }
+}

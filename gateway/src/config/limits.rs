@@ -41,6 +41,8 @@ pub(crate) struct Limits {
     streams_per_connection: Option<NonZero<u32>>,
     #[serde(default, deserialize_with = "quantity::size")]
     body: Option<u64>,
+    /// Exchanges at once, of each route that says nothing itself.
+    pub(super) in_flight: Option<NonZero<u32>>,
 }
 
 impl Limits {

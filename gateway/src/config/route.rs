@@ -90,7 +90,7 @@ impl Table {
         let body_max = self.body_max.unwrap_or(limits.body());
         let usual = Endings::default();
         let endings = Endings {
-            in_flight: self.in_flight.unwrap_or(usual.in_flight),
+            in_flight: self.in_flight.or(limits.in_flight).unwrap_or(usual.in_flight),
             retries: self.retries.unwrap_or(usual.retries),
             not_found: self.not_found.map_or(Ok(usual.not_found), endings::not_found)?,
             expose_errors: self.expose_errors,

@@ -12,8 +12,10 @@ use toml::Spanned;
 
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
+pub(crate) use local::Local;
 pub(super) use local::Table as LocalTable;
-pub(crate) use local::{Local, Process, ServiceLimits};
+#[cfg(feature = "local")]
+pub(crate) use local::{Process, ServiceLimits};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,9 +159,9 @@ pub(super) fn one_of(
 /// Whether a route that asks for segments can have them: ranges are asked of functions.
 pub(super) fn segments(upstream: &Upstream, wanted: Option<Spanned<bool>>) -> Result<bool, Wrong> {
     let Some(wanted) = wanted.filter(|wanted| *wanted.get_ref()) else { return Ok(false) };
-    let (event, mode) = match upstream {
-        Upstream::Lambda(lambda) => (lambda.event, lambda.mode),
-        Upstream::Local(local) => (local.event, local.mode),
+    let (event, mode, prelude) = match upstream {
+        Upstream::Lambda(lambda) => (lambda.event, lambda.mode, lambda.prelude),
+        Upstream::Local(local) => (local.event, local.mode, local.prelude),
         Upstream::Http(_) => {
             let reason =
                 "segments are invocations of a function: they need a lambda or a local upstream";
@@ -169,6 +171,10 @@ pub(super) fn segments(upstream: &Upstream, wanted: Option<Spanned<bool>>) -> Re
     if event == EventFormat::Raw || mode == Mode::Buffered {
         let reason =
             "segments need an event that tells of the request, and a function that streams";
+        return Err((Some(wanted.span()), reason.into()));
+    }
+    if prelude == Prelude::Never {
+        let reason = "segments need the head of an answer: leave `prelude` out";
         return Err((Some(wanted.span()), reason.into()));
     }
     Ok(true)
@@ -204,6 +210,9 @@ mod tests {
             ("http = { url = \"http://h/\", api_key_env = \"A=B\" }", 4, "environment variable"),
             ("http = { url = \"http://h/{name}\" }", 4, "{name}"),
             ("http = { url = \"http://h/\", region = \"eu-west-1\" }", 4, "sign"),
+            ("http = { url = \"http://h/\" }\nsegments = true", 5, "segments are invocations"),
+            ("segments = true\nlambda = { function = \"f\", event = \"raw\" }", 4, "segments need"),
+            ("segments = true\nlambda = { function = \"f\", prelude = \"never\" }", 4, "head"),
             ("local = { command = \"a 'b\" }", 4, "quote"),
             ("local = { command = \"a\", limits = \"some\" }", 4, "no word some"),
             ("local = { command = \"a\", concurrency = 0 }", 4, "nonzero"),

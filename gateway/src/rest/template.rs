@@ -280,3 +280,113 @@ pub(super) fn verb(text: &str) -> Result<Option<String>, String> {
         _ => Err(format!("{text} is no method of an API")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(template: &str) -> Result<Api, String> {
+        Api::read(template, &BTreeMap::new())
+    }
+
+    /// A SAM function with one event of these properties.
+    fn sam(event: &str) -> Result<Api, String> {
+        read(&format!(
+            "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Timeout: 7\n      \
+             Events:\n        E: {{Type: Api, Properties: {{{event}}}}}\n        S: {{Type: SQS}}\n"
+        ))
+    }
+
+    #[test]
+    fn the_words_of_sam_and_what_they_mean() {
+        let api =
+            sam("Path: '/a/{b}', Method: any, ResponseTransferMode: RESPONSE_STREAM").unwrap();
+        assert_eq!(api.stage, "Prod");
+        assert_eq!(api.idle, IDLE_EDGE);
+        let method = &api.methods[0];
+        assert_eq!((method.path.as_str(), method.verb.as_ref()), ("/a/{b}", None));
+        assert!(method.streams && !method.needs_key);
+        assert_eq!((&method.access, method.timeout), (&Access::Everybody, BUFFERED_MAX));
+        assert_eq!(api.functions["F"].timeout, Some(Duration::from_secs(7)));
+        assert!(api.notes.iter().any(|note| note.contains("the event S")), "{:?}", api.notes);
+        let api = sam("Path: /a, Method: get, TimeoutInMillis: '500'").unwrap();
+        assert!(!api.methods[0].streams);
+        assert_eq!(api.methods[0].timeout, Duration::from_millis(500));
+        assert_eq!(api.methods[0].verb.as_deref(), Some("GET"));
+        for (event, reason) in [
+            ("Path: /a, Method: get, ResponseTransferMode: STREAM", "write RESPONSE_STREAM"),
+            ("Path: /a, Method: get, TimeoutInMillis: 30000", "does not stream"),
+            (
+                "Path: /a, Method: get, ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 900001",
+                "900000",
+            ),
+            ("Path: /a, Method: fetch", "FETCH is no method"),
+            ("Method: get", "Path is missing"),
+            ("Path: /a, Method: get, Auth: {Authorizer: Nobody}", "no authorizer Nobody"),
+        ] {
+            let wrong = sam(event).unwrap_err();
+            assert!(wrong.contains(reason), "{event}: {wrong}");
+        }
+    }
+
+    /// A native API with one method of this integration and access.
+    fn native(integration: &str, access: &str) -> Result<Api, String> {
+        read(&format!(
+            "Resources:\n  A: {{Type: AWS::ApiGateway::RestApi}}\n  \
+             S: {{Type: AWS::ApiGateway::Stage, Properties: {{StageName: s}}}}\n  \
+             P: {{Type: AWS::ApiGateway::Resource, Properties: {{ParentId: !GetAtt A.RootResourceId, PathPart: p}}}}\n  \
+             Q: {{Type: AWS::ApiGateway::Resource, Properties: {{ParentId: !Ref P, PathPart: '{{q+}}'}}}}\n  \
+             M:\n    Type: AWS::ApiGateway::Method\n    Properties:\n      ResourceId: !Ref Q\n      \
+             HttpMethod: GET\n      {access}\n      Integration: {{Type: AWS_PROXY, {integration}}}\n"
+        ))
+    }
+
+    #[test]
+    fn a_mode_and_its_uri_belong_together() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live";
+        let uri = |way: &str, end: &str| {
+            format!("Uri: 'arn:aws:apigateway:us-east-1:lambda:path/{way}/functions/{arn}/{end}'")
+        };
+        let streamed = uri("2021-11-15", "response-streaming-invocations");
+        let whole = uri("2015-03-31", "invocations");
+        let api = native(&format!("ResponseTransferMode: STREAM, {streamed}"), "").unwrap();
+        assert_eq!(api.methods[0].path, "/p/{q+}");
+        assert_eq!(api.methods[0].function, target(arn));
+        assert_eq!(target(arn).qualifier.as_deref(), Some("live"));
+        assert!(api.methods[0].streams);
+        assert!(!native(&whole, "").unwrap().methods[0].streams);
+        for (integration, reason) in [
+            (format!("ResponseTransferMode: STREAM, {whole}"), "needs the Uri of streams"),
+            (streamed.clone(), "write ResponseTransferMode: STREAM"),
+            (format!("ResponseTransferMode: RESPONSE_STREAM, {streamed}"), "is STREAM or BUFFERED"),
+            ("Uri: 'https://example.com'".into(), "that of no function"),
+        ] {
+            let wrong = native(&integration, "").unwrap_err();
+            assert!(wrong.contains(reason), "{integration}: {wrong}");
+        }
+        // Nobody can come in by what is not known here.
+        let cognito = "AuthorizationType: COGNITO_USER_POOLS";
+        let wrong = native(&whole, cognito).unwrap_err();
+        assert!(wrong.contains("no method"), "{wrong}");
+        let unknown =
+            native(&whole, "AuthorizationType: CUSTOM\n      AuthorizerId: X").unwrap_err();
+        assert!(unknown.contains("no authorizer X"), "{unknown}");
+    }
+
+    #[test]
+    fn what_is_no_template_of_one_api_is_refused() {
+        for (template, reason) in [
+            ("a: 1", "no Resources"),
+            ("Resources: {}", "no method"),
+            (
+                "Resources: {A: {Type: AWS::Serverless::Api}, B: {Type: AWS::ApiGateway::RestApi}}",
+                "2 REST APIs",
+            ),
+            ("Resources: {B: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {}}}}", "OpenAPI"),
+            ("Resources: {B: {Type: AWS::ApiGateway::RestApi}}", "no stage"),
+        ] {
+            let wrong = read(template).unwrap_err();
+            assert!(wrong.contains(reason), "{template}: {wrong}");
+        }
+    }
+}

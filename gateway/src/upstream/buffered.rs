@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
@@ -45,7 +46,8 @@ impl Buffered {
             BASE64_STANDARD.encode(serde_json::Value::Object(context.0.clone()).to_string())
         });
         let limits = [timeouts.first_byte, timeouts.total].into_iter().flatten();
-        let mut config = config.to_builder();
+        // Calls are repeated by the front alone, which knows what may be.
+        let mut config = config.to_builder().retry_config(RetryConfig::disabled());
         if let Some(limit) = timeouts.connect {
             let limits = aws_sdk_lambda::config::timeout::TimeoutConfig::builder();
             config = config.timeout_config(limits.connect_timeout(limit).build());
@@ -141,6 +143,12 @@ fn refused(error: &SdkError<InvokeError>) -> Failure {
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the service refused with {code}"),
         ),
+        // A failure of the service's own, which passes.
+        (SdkError::ServiceError(_), 500..=504) => (
+            Ending::Refused,
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the service failed with {code}"),
+        ),
         (SdkError::ServiceError(_), _) => {
             (Ending::Refused, StatusCode::BAD_GATEWAY, format!("the service refused with {code}"))
         }
@@ -149,7 +157,11 @@ fn refused(error: &SdkError<InvokeError>) -> Failure {
             StatusCode::BAD_GATEWAY,
             "the call cannot be made as it is".into(),
         ),
-        _ => (Ending::Unreachable, StatusCode::BAD_GATEWAY, "the service cannot be reached".into()),
+        // It may have been run.
+        _ => {
+            let detail = "the service cannot be reached, or broke the connection";
+            (Ending::Truncated, StatusCode::BAD_GATEWAY, detail.into())
+        }
     };
     let header = |name| raw.and_then(|response| response.headers().get(name));
     let wait = header("retry-after").and_then(|seconds| seconds.trim().parse::<u32>().ok());

@@ -11,7 +11,6 @@ use super::buffered::Buffered;
 use super::local;
 use super::segments::BySegments;
 use super::{Answer, Ending, Failure};
-use crate::aws::Loaded;
 use crate::config::{self, EventFormat, Mode, Prelude, Timeouts};
 use crate::event::Shown;
 
@@ -35,7 +34,7 @@ impl Lambda {
     pub(super) fn new(
         lambda: &config::Lambda,
         timeouts: Timeouts,
-        loaded: &Loaded,
+        config: aws_sdk_lambda::Config,
         segments: Option<BySegments>,
     ) -> Self {
         let mut invocation = Invocation::new(lambda.function.clone());
@@ -48,7 +47,6 @@ impl Lambda {
         if let Some(context) = &lambda.client_context {
             invocation = invocation.client_context(context.0.clone());
         }
-        let config = loaded.lambda();
         let buffered = (lambda.mode == Mode::Buffered)
             .then(|| Buffered::new(config.clone(), &lambda.function, Some(lambda), timeouts));
         let invoker = invoker(config, timeouts, lambda.prelude);
@@ -99,7 +97,7 @@ impl Lambda {
         let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
         let stream = stream.map_err(failure)?;
         if self.prelude == Prelude::Always && stream.head().is_none() {
-            return Err(no_head(&stream));
+            return Err(no_head(stream.request_id()));
         }
         answer(if shown.request.method == Method::HEAD { stream.without_promise() } else { stream })
     }
@@ -124,10 +122,10 @@ fn invoker(config: aws_sdk_lambda::Config, timeouts: Timeouts, prelude: Prelude)
     Invoker::from_conf(config).timeouts(limits).heads(prelude != Prelude::Never)
 }
 
-fn no_head(stream: &ResponseStream) -> Failure {
+pub(super) fn no_head(request_id: Option<&str>) -> Failure {
     let detail = "the function sent no head, and this route wants one";
     Failure {
-        request_id: stream.request_id().map(str::to_owned),
+        request_id: request_id.map(str::to_owned),
         ..Failure::new(Ending::Function, StatusCode::BAD_GATEWAY, detail)
     }
 }

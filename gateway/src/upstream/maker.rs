@@ -28,7 +28,7 @@ impl<'a> Maker<'a> {
             access,
             lasting,
             segments: config.segments,
-            budget: MemoryBudget::of(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
+            budget: lasting.budget(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),
         }
     }
 
@@ -36,11 +36,12 @@ impl<'a> Maker<'a> {
     ///
     /// Where in the configuration and why it cannot be made ready.
     pub(crate) async fn upstream(&self, route: &Route) -> Result<Upstream, Wrong> {
-        let segments = route.segments.then(|| BySegments::new(self.segments, &self.budget));
+        let by_segments = |prelude| BySegments::new(self.segments, &self.budget, prelude);
         match &route.upstream {
             config::Upstream::Lambda(lambda) => {
-                let loaded = self.access.loaded().await?;
-                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, loaded, segments)))
+                let segments = route.segments.then(|| by_segments(lambda.prelude));
+                let config = self.access.loaded().await?.lambda()?;
+                Ok(Upstream::Lambda(Lambda::new(lambda, route.timeouts, config, segments)))
             }
             config::Upstream::Http(http) => {
                 let loaded = match http.sign {
@@ -53,6 +54,7 @@ impl<'a> Maker<'a> {
             }
             #[cfg(feature = "local")]
             config::Upstream::Local(local) => {
+                let segments = route.segments.then(|| by_segments(local.prelude));
                 let service = self.lasting.services.of(&local.process).await.map_err(whole)?;
                 let function = Lambda::of_local(local, route.timeouts, service, segments);
                 let function = function.map_err(whole)?;
@@ -73,7 +75,7 @@ impl<'a> Maker<'a> {
     pub(crate) async fn plain(&self, function: &AuthorizerFunction) -> Result<Plain, Wrong> {
         match function {
             AuthorizerFunction::Service { function, qualifier } => {
-                let config = self.access.loaded().await?.lambda();
+                let config = self.access.loaded().await?.lambda()?;
                 Ok(Plain::new(config, function, qualifier.as_deref()))
             }
             #[cfg(feature = "local")]

@@ -11,7 +11,7 @@ use invoker::{
 
 use super::lambda::{self, failure};
 use super::{Answer, Failure};
-use crate::config::{EventFormat, Segments};
+use crate::config::{EventFormat, Prelude, Segments};
 use crate::event::Shown;
 
 /// Headers that make an answer depend on what there is, which only the function knows.
@@ -28,11 +28,12 @@ pub(super) struct BySegments {
     settings: Segments,
     /// Of all requests together.
     budget: MemoryBudget,
+    prelude: Prelude,
 }
 
 impl BySegments {
-    pub(super) fn new(settings: Segments, budget: &MemoryBudget) -> Self {
-        Self { settings, budget: budget.clone() }
+    pub(super) fn new(settings: Segments, budget: &MemoryBudget, prelude: Prelude) -> Self {
+        Self { settings, budget: budget.clone(), prelude }
     }
 
     /// `None` if it is to be asked for by a plain call.
@@ -64,6 +65,9 @@ impl BySegments {
             return Ok(None); // one invocation is enough, and the function knows best how to answer
         }
         match download.in_order().await {
+            Ok(bytes) if self.prelude == Prelude::Always && bytes.head().is_none() => {
+                Err(lambda::no_head(None))
+            }
             Ok(bytes) => answer(bytes, &wanted).map(Some),
             // The function said no, in its own words, which a plain call passes on; or it has no
             // ranges, or no version that could be asked for again.

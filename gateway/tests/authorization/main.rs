@@ -1,5 +1,6 @@
 //! Requests with and without credentials come in at the gateway's own program; what every kind of authorizer
 //! makes of them must come out, with real functions behind.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

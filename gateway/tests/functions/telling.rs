@@ -1,5 +1,5 @@
 //! The variable `ANSWER` comes in, the JSON of a text; each invocation is answered with that text, byte by byte
-//! as it is written there, `EVENT` in it replaced by the event, `CONTEXT` by the client context and
+//! as it is written there, `EVENT` in it replaced by the event, `CONTEXT` by the client context (`null` without one) and
 //! `PROCESS` by the process's id. On bare sockets,
 //! for no runtime lets a function send any bytes it likes. `WAY=buffered` sends no stream.
 
@@ -19,7 +19,9 @@ fn main() -> Result<()> {
         let id = header(&headers, "lambda-runtime-aws-request-id");
         let context = header(&headers, "lambda-runtime-client-context");
         let event = String::from_utf8(event).map_err(Error::other)?;
-        let answer = answer.replace("EVENT", &event).replace("CONTEXT", &context);
+        let answer = answer
+            .replace("EVENT", &event)
+            .replace("CONTEXT", if context.is_empty() { "null" } else { &context });
         let answer = answer.replace("PROCESS", &std::process::id().to_string());
         let mode =
             if buffered { "" } else { "Lambda-Runtime-Function-Response-Mode: streaming\r\n" };

@@ -1,6 +1,7 @@
 //! The templates of `deploy/` come in, with functions of this machine; the REST APIs in them must answer as
 //! those of the service do, tried with curl.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "../authorization/support.rs"]
 #[allow(dead_code)]
@@ -253,5 +254,30 @@ fn an_authorizer_of_any_kind_is_honoured_and_a_broken_one_opens_nothing() {
     for broken in ["fail", "garbage", "hang"] {
         let answer = api.get("", &[&format!("authorization: {broken}")]);
         answer.is(500, "AuthorizerConfigurationException", json!({"message": null}));
+    }
+}
+
+#[test]
+fn functions_that_fail_before_their_head_and_time_that_is_over() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("template.yaml");
+    let template = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Events:\n        \
+        B: {Type: Api, Properties: {Path: /b, Method: get, TimeoutInMillis: 500}}\n        \
+        S: {Type: Api, Properties: {Path: /s, Method: get, ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 500}}\n";
+    std::fs::write(&file, template).unwrap();
+    let api = Api::start(&[
+        &file.display().to_string(),
+        &format!("--function=F='{}'", program("authorizer_function").display()),
+    ]);
+    assert!(api.url.ends_with("/Prod/"), "{}", api.url);
+    let internal = json!({"message": "Internal server error"});
+    let kind = "InternalServerErrorException";
+    // An answer that is none of a proxy integration, and an error.
+    api.get("b", &["x-who: garbage"]).is(502, kind, internal.clone());
+    api.get("b", &["x-who: fail"]).is(502, kind, internal.clone());
+    api.get("s", &["x-who: fail"]).is(502, kind, internal);
+    let late = json!({"message": "Endpoint request timed out"});
+    for path in ["b", "s"] {
+        api.get(path, &["x-who: hang"]).is(504, kind, late.clone());
     }
 }

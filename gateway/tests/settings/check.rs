@@ -1,6 +1,6 @@
 //! `check` says what can be said without starting anything.
 
-use crate::support::{Folder, certificate, text};
+use crate::support::{ANYWHERE, Folder, Program, certificate, text};
 
 #[test]
 fn a_right_file_is_said_to_be() {
@@ -70,4 +70,38 @@ fn help_has_examples() {
         assert!(help.contains("stream-gateway run gateway.toml"), "{help}");
     }
     assert!(text(&folder.output("import apisix --help").stdout).contains("aws-lambda"));
+}
+
+#[test]
+fn functions_need_a_region_and_urls_may_have_their_own() {
+    let folder = Folder::new();
+    let route = "[[routes]]\npath = \"/\"\nauthorizer = \"none\"\n";
+    folder.write("gateway.toml", format!("{route}lambda = {{ function = \"f\" }}\n"));
+    let refused = folder.output("run gateway.toml");
+    assert_eq!(refused.status.code(), Some(2));
+    let told = text(&refused.stderr);
+    assert!(
+        told.contains("gateway.toml:2: no region: write region in [aws], or set AWS_REGION"),
+        "{told}"
+    );
+
+    let url = "https://abc.lambda-url.eu-west-1.on.aws/";
+    let http = format!("{ANYWHERE}{route}http = {{ url = \"{url}\", sign = \"lambda\" }}\n");
+    folder.write("gateway.toml", http);
+    folder.run();
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() {
+    let folder = Folder::new();
+    let route = "[[routes]]\npath = \"/\"\nauthorizer = \"none\"\n";
+    let http = "http = { url = \"https://h/\", api_key_env = \"A_KEY\" }\n";
+    folder.write("gateway.toml", format!("{ANYWHERE}{route}{http}"));
+    let refused = folder.output("run gateway.toml");
+    assert_eq!(refused.status.code(), Some(2));
+    let told = text(&refused.stderr);
+    assert!(told.starts_with("gateway.toml:3: ") && told.contains("A_KEY"), "{told}");
+    let mut command = folder.command("run gateway.toml");
+    command.env("A_KEY", "k");
+    Program::start(command);
 }

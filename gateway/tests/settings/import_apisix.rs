@@ -122,14 +122,24 @@ fn a_key_goes_into_a_variable_and_wins_over_signing() {
 }
 
 #[test]
-fn check_asks_who_may_come() {
+fn check_asks_who_may_come_and_then_takes_it() {
     let folder = Folder::new();
     let output = import(WHOLE);
     folder.write("gateway.toml", &output.stdout);
     let checked = folder.output("check gateway.toml");
     assert_eq!(checked.status.code(), Some(2));
     let told = text(&checked.stderr);
-    assert!(told.starts_with("gateway.toml:"), "{told}");
+    let asked = told.lines().filter(|line| line.contains("who may come here?")).count();
+    assert_eq!((asked, told.lines().count()), (2, 2), "{told}");
+
+    let line = |line: &str| match line.starts_with("# authorizer") {
+        true => "authorizer = \"none\"\n".to_owned(),
+        false => format!("{line}\n"),
+    };
+    folder.write("gateway.toml", text(&output.stdout).lines().map(line).collect::<String>());
+    let checked = folder.output("check gateway.toml");
+    assert_eq!(text(&checked.stderr), "");
+    assert_eq!(text(&checked.stdout), "gateway.toml: nothing wrong, 2 routes\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Folder, PATIENCE, Program, curl};
+use crate::support::{ANYWHERE, Folder, Gate, PATIENCE, Program, aws, curl, route, service};
 
 const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nhost: h\r\n\r\n";
 
@@ -125,4 +125,30 @@ async fn bodies_are_limited_for_all_routes_and_for_one() {
     assert_eq!(curl(flags, &program.url("/usual")).await.text, "413");
     // Nobody is there: the body was taken.
     assert_eq!(curl(flags, &program.url("/more")).await.text, "503");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_of_a_route_are_limited_for_all_routes_and_for_one() {
+    let service = service().await;
+    let folder = Folder::new();
+    let more = route("/more", "one") + "in_flight = 2\n";
+    folder.write(
+        "gateway.toml",
+        format!(
+            "{ANYWHERE}[limits]\nin_flight = 1\n{}{}{more}",
+            aws(&service),
+            route("/usual", "one")
+        ),
+    );
+    let program = folder.run();
+    let gate = Gate::new().await;
+    let status = "-o /dev/null -w %{http_code}";
+    for (path, next) in [("/usual", "503"), ("/more", "200")] {
+        let url = program.url(&format!("{path}?at={}", gate.address));
+        let running = tokio::spawn(async move { curl("", &url).await });
+        let waits = gate.function().await;
+        assert_eq!(curl(status, &program.url(path)).await.text, next);
+        drop(waits);
+        assert_eq!(running.await.unwrap().text, "one\nwhole\n");
+    }
 }

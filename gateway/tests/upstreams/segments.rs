@@ -1,9 +1,8 @@
 //! Objects are fetched by segments behind one HTTP answer, which is the one that a plain call would have given.
 
-use local_lambda::{Function, Limits, LocalLambda, Logs};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Answer, Binary, Listens as _, ask, function, start};
+use crate::support::{Answer, Listens as _, ask, function, in_front, start};
 
 const MIB: usize = 1024 * 1024;
 
@@ -95,41 +94,12 @@ async fn by_segments_an_object_is_the_same() {
     assert_eq!(whole.header("content-range"), None);
 }
 
-/// A service with one function, and the command in front of it: the SDK finds its credentials in an environment,
-/// which the tests' own has not.
-async fn in_front(
-    source: &str,
-    segments: &str,
-    route: &str,
-) -> (LocalLambda, Binary, tempfile::TempDir) {
-    let serving = Function::new("f", function("gateway_serving")).env("STREAM_FN_SOURCE", source);
-    let telling = Function::new("told", function("gateway_telling")).env("ANSWER", "\"no object\"");
-    let service = LocalLambda::builder()
-        .function(serving)
-        .function(telling)
-        .limits(Limits::off())
-        .logs(Logs::Discard)
-        .start()
-        .await
-        .unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("gateway.toml");
-    let text = format!(
-        "listen = \"127.0.0.1:0\"\n[aws]\nendpoint_url = '{}'\n[segments]\n{segments}\n[[routes]]\n\
-         path = \"/{{rest+}}\"\nauthorizer = \"none\"\nsegments = true\n{route}\n",
-        service.endpoint_url()
-    );
-    std::fs::write(&file, text).unwrap();
-    let gateway = Binary::start(&file, &[]).unwrap();
-    (service, gateway, folder)
-}
-
-const FUNCTION: &str = "lambda = { function = \"f\" }";
+const FUNCTION: &str = "segments = true\nlambda = { function = \"f\" }";
 
 #[tokio::test]
 async fn what_breaks_is_asked_for_again_and_what_stays_broken_is_cut() {
     let (service, gateway, _folder) =
-        in_front("pattern", "segment_size = '128KiB'\nin_flight = 4", FUNCTION).await;
+        in_front("[segments]\nsegment_size = '128KiB'\nin_flight = 4", FUNCTION).await;
     let mut expected = vec![0; MIB];
     stream_fn::source::pattern::fill(0, &mut expected);
     // Each is mended: by the bytes that are missing, from another invocation.
@@ -163,21 +133,30 @@ async fn what_breaks_is_asked_for_again_and_what_stays_broken_is_cut() {
 
 #[tokio::test]
 async fn a_function_without_ranges_is_asked_once() {
-    let (service, gateway, _folder) =
-        in_front("pattern", "", "lambda = { function = \"told\" }").await;
+    let route = "segments = true\nlambda = { function = \"told\" }";
+    let (service, gateway, _folder) = in_front("[segments]\nsegment_size = '100KB'", route).await;
     let answer = ask(&gateway, "GET /x").await;
-    assert_eq!((answer.status, answer.text(), answer.whole), (200, "no object", true));
+    assert_eq!((answer.status, answer.whole), (200, true));
+    // It was told of a range, as the contract has it.
+    assert_eq!(answer.text(), r#"{"context": {"custom":{"range":"bytes=0-99999"}}}"#);
     assert_eq!(service.stats().invocations_started, 1);
-    // A range costs one more, to learn that there are none.
+    // A client's range costs one more, to learn that there are none.
     let answer = ask(&gateway, "GET /x\nrange: bytes=1-").await;
-    assert_eq!((answer.status, answer.text(), answer.whole), (200, "no object", true));
+    assert_eq!((answer.status, answer.text(), answer.whole), (200, r#"{"context": null}"#, true));
     assert_eq!(service.stats().invocations_started, 3);
+}
+
+#[tokio::test]
+async fn a_route_that_wants_a_head_wants_it_of_segments_too() {
+    let route = "segments = true\nlambda = { function = \"told\", prelude = \"always\" }";
+    let (_service, gateway, _folder) = in_front("", route).await;
+    assert_eq!(ask(&gateway, "GET /x").await.status, 502);
 }
 
 /// One range of an object that fits into a segment is asked for as it is.
 #[tokio::test]
 async fn a_small_range_is_one_invocation() {
-    let (service, gateway, _folder) = in_front("pattern", "", FUNCTION).await;
+    let (service, gateway, _folder) = in_front("", FUNCTION).await;
     let answer = ask(&gateway, "GET /10MiB\nrange: bytes=0-99").await;
     assert_eq!((answer.status, answer.body.len(), answer.whole), (206, 100, true));
     assert_eq!(service.stats().invocations_started, 1);
@@ -190,7 +169,7 @@ async fn memory_is_shared_and_bounded() {
     const SEGMENT: usize = 256 * 1024;
     const CLIENTS: usize = 4;
     let (service, gateway, _folder) =
-        in_front("pattern", "segment_size = '256KiB'\nmemory_limit = '1MiB'", FUNCTION).await;
+        in_front("[segments]\nsegment_size = '256KiB'\nmemory_limit = '1MiB'", FUNCTION).await;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let mut client = tokio::net::TcpStream::connect(gateway.addr()).await.unwrap();

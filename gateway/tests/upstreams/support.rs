@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use local_lambda::{Function, Limits, LocalLambda, Logs};
 use stream_gateway::{Config, Gateway};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -261,4 +262,38 @@ impl Listens for Binary {
     fn addr(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// A service with two functions, `f`, which serves the pattern, and `told`, which answers with the JSON of its client
+/// context; and the command in front of it, with one route: the SDK finds its credentials in an environment, which the
+/// tests' own has not.
+pub(crate) async fn in_front(
+    tables: &str,
+    route: &str,
+) -> (LocalLambda, Binary, tempfile::TempDir) {
+    let serving = Function::new("f", function("gateway_serving"))
+        .env("STREAM_FN_SOURCE", "pattern")
+        .version("7")
+        .alias("live", "7");
+    let telling = Function::new("told", function("gateway_telling"))
+        .env("ANSWER", r#""{\"context\": CONTEXT}""#)
+        .version("7");
+    let service = LocalLambda::builder()
+        .function(serving)
+        .function(telling)
+        .limits(Limits::off())
+        .logs(Logs::Discard)
+        .start()
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\n[aws]\nendpoint_url = '{}'\n{tables}\n[[routes]]\n\
+         path = \"/{{rest+}}\"\nauthorizer = \"none\"\n{route}\n",
+        service.endpoint_url()
+    );
+    std::fs::write(&file, text).unwrap();
+    let gateway = Binary::start(&file, &[]).unwrap();
+    (service, gateway, folder)
 }

@@ -155,7 +155,7 @@ fn respell_query(request: &mut Request<Bytes>) -> Result<(), Failure> {
 fn unsigned() -> Failure {
     let detail =
         "the request cannot be signed as it is: its query and headers have to be text (UTF-8)";
-    Failure::new(Ending::Refused, StatusCode::BAD_REQUEST, detail)
+    Failure::new(Ending::Rejected, StatusCode::BAD_REQUEST, detail)
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn is_dots(part: &str) -> bool {
 }
 
 fn refused(detail: &str) -> Failure {
-    Failure::new(Ending::Refused, StatusCode::BAD_REQUEST, detail)
+    Failure::new(Ending::Rejected, StatusCode::BAD_REQUEST, detail)
 }
 
 #[cfg(test)]
