@@ -12,10 +12,10 @@ use toml::Spanned;
 
 pub(super) use http::Table as HttpTable;
 pub(crate) use http::{Http, Sign, names as names_in_braces};
-pub(crate) use local::Local;
-pub(super) use local::Table as LocalTable;
 #[cfg(feature = "local")]
-pub(crate) use local::{Process, ServiceLimits};
+pub(crate) use local::ServiceLimits;
+pub(super) use local::Table as LocalTable;
+pub(crate) use local::{Local, Process};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

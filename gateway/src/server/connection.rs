@@ -18,6 +18,7 @@ use super::Shared;
 use super::activity::{Activity, Exchange, Held};
 use crate::answer::Sent;
 use crate::config::Limits;
+use crate::event::OverTls;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -37,14 +38,14 @@ pub(super) async fn serve(
         (generation.limits.clone(), generation.tls.clone())
     };
     let Some(tls) = tls else {
-        return talk(stream, peer, shared, &limits, closes).await;
+        return talk(stream, peer, None, shared, &limits, closes).await;
     };
     let accepted = tokio::select! {
         accepted = tokio::time::timeout(limits.header_read(), tls.accept(stream)) => accepted,
         () = super::closed(&mut closes) => return,
     };
     match accepted {
-        Ok(Ok(stream)) => talk(stream, peer, shared, &limits, closes).await,
+        Ok(Ok(stream)) => talk(stream, peer, Some(OverTls), shared, &limits, closes).await,
         Ok(Err(err)) => tracing::debug!(%err, "a client's TLS cannot be"),
         Err(_) => tracing::debug!("a client's TLS took too long"),
     }
@@ -53,12 +54,16 @@ pub(super) async fn serve(
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
+    over_tls: Option<OverTls>,
     shared: Arc<Shared>,
     limits: &Limits,
     mut closes: watch::Receiver<bool>,
 ) {
     let activity = Activity::new(Some(Arc::clone(&shared.activity)));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(over_tls) = over_tls {
+            request.extensions_mut().insert(over_tls);
+        }
         let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
         async move { Ok::<_, Infallible>(answered.await) }
     });

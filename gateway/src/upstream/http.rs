@@ -101,7 +101,7 @@ impl Http {
         if !bodiless && !ends_provably(&parts) {
             let detail = "the upstream's answer has neither a length nor chunks: its end could not be told \
                           from a broken connection";
-            return Err(Failure::new(Ending::Truncated, StatusCode::BAD_GATEWAY, detail));
+            return Err(Failure::new(Ending::Refused, StatusCode::BAD_GATEWAY, detail));
         }
         let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         let request_id = request_id.map(str::to_owned);

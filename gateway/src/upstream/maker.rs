@@ -14,6 +14,7 @@ use crate::config::{self, AuthorizerFunction, Config, Environment, Route, Segmen
 pub(crate) struct Maker<'a> {
     environment: &'a Environment,
     access: &'a Access,
+    #[cfg(feature = "local")]
     lasting: &'a Lasting,
     segments: Segments,
     /// Of all routes.
@@ -26,6 +27,7 @@ impl<'a> Maker<'a> {
         Self {
             environment: &config.environment,
             access,
+            #[cfg(feature = "local")]
             lasting,
             segments: config.segments,
             budget: lasting.budget(limit.unwrap_or(DEFAULT_MEMORY_LIMIT)),

@@ -187,6 +187,34 @@ async fn tls_is_verified() {
     assert!(!door.await.unwrap(), "the handshake went through");
 }
 
+#[tokio::test]
+async fn a_client_that_came_over_tls_is_said_to() {
+    let server = Scripted::start(HELLO).await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let certificate = write("c.pem", key.cert.pem());
+    let private = write("k.pem", key.signing_key.serialize_pem());
+    let gateway = start(&format!(
+        "tls = {{ certificate = '{certificate}', key = '{private}' }}\n[[routes]]\npath = \"/x\"\n\
+         authorizer = \"none\"\nhttp = {{ url = '{}' }}\n",
+        server.url
+    ))
+    .await;
+    let url = format!("https://localhost:{}/x", gateway.addr().port());
+    for protocol in ["--http1.1", "--http2"] {
+        let arguments =
+            ["-sS", "--cacert", &certificate, protocol, "-H", "x-forwarded-proto: http", &url];
+        let got = tokio::process::Command::new("curl").args(arguments).output().await.unwrap();
+        assert_eq!(got.stdout, b"hello");
+        assert_eq!(server.header("x-forwarded-proto"), ["https"]);
+    }
+}
+
 /// One test has all that reads the environment, and the binary is what reads it, so that no other test does.
 #[test]
 fn keys_and_signatures_are_of_the_environment() {
@@ -239,7 +267,8 @@ fn keys_and_signatures_are_of_the_environment() {
     assert!(server.asked.lock().unwrap()[1].starts_with("POST /a?b%20c=1 HTTP/1.1\r\n"));
     // What is missing is said at the start, for each route.
     let refused = Binary::start(&file, &[]).err().unwrap();
-    assert!(refused.contains("TEST_API_KEY") && refused.lines().count() == 2, "{refused}");
+    assert!(refused.lines().count() == 2, "one for each route that wants it: {refused}");
+    assert!(refused.lines().all(|line| line.contains("TEST_API_KEY")), "{refused}");
 }
 
 /// An answer of which the client takes only a little is not read on and on.
