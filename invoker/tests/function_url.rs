@@ -126,6 +126,49 @@ async fn a_plain_stream_is_whole_with_its_last_chunk() {
     assert!(cut.next_bytes().await.is_none());
 }
 
+/// What a REST API makes of the function's headers: it sends chunks, and gives some another name.
+const RENAMED: [(&str, &str); 4] = [
+    ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
+    ("x-amzn-remapped-date", "Sat, 21 Nov 2026 11:59:59 GMT"),
+    ("x-amzn-remapped-connection", "keep-alive"),
+    ("x-amz-apigw-id", "abcdefgh="),
+];
+
+#[tokio::test]
+async fn headers_that_an_api_renames_are_not_missed() {
+    let bytes = pattern(100_000);
+    let served = bytes.clone();
+    let service = Service::start(move |asked| {
+        let mut answer = part(&served, asked);
+        let Some(Step::Bytes(body)) = answer.steps.first() else { unreachable!() };
+        let length = ("x-amzn-remapped-content-length", &*body.len().to_string());
+        let renamed = RENAMED.iter().chain([&length]).map(|(name, value)| header(name, *value));
+        answer.headers.extend(renamed.collect::<Vec<_>>());
+        answer
+    })
+    .await;
+    let download = unsigned().object(format!("{}/stage", url(&service)), "x").segment_size(40_000);
+    let mut arriving = download.in_order().await.unwrap();
+    let mut all = Vec::new();
+    while let Some(next) = arriving.next_bytes().await {
+        all.extend_from_slice(&next.unwrap());
+    }
+    assert!(all == bytes);
+    assert_eq!(service.asked().len(), 3);
+    assert_eq!(service.asked()[0].target, "/stage/x");
+}
+
+#[tokio::test]
+async fn a_last_chunk_before_a_renamed_length_is_no_end() {
+    let length = ("x-amzn-remapped-content-length", "9");
+    let service = Service::start(move |_| answer(200, &[length], b"words".to_vec())).await;
+    let mut short = unsigned().invoke(Invocation::new(url(&service))).await.unwrap();
+    assert_eq!(short.promised_len(), Some(9));
+    assert_eq!(&short.next_bytes().await.unwrap().unwrap()[..], b"words");
+    let error = short.next_bytes().await.unwrap().unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Truncated);
+}
+
 #[tokio::test]
 async fn an_answer_without_length_and_chunks_proves_nothing() {
     let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nwords";

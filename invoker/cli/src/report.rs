@@ -186,7 +186,8 @@ impl Failure {
                     "the credentials are not known there: check --profile, --region and the clock"
                 }
                 "AccessDeniedException" => {
-                    "the caller needs lambda:InvokeFunction on it (by URL: lambda:InvokeFunctionUrl)"
+                    "the caller needs lambda:InvokeFunction on it (by URL: lambda:InvokeFunctionUrl; \
+                     of an API: execute-api:Invoke)"
                 }
                 _ => return None,
             },

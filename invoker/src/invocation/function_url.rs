@@ -41,6 +41,10 @@ use signature::Signer;
 /// without one, which is [`Truncated`](crate::ErrorKind::Truncated), and has no words of its own. An answer
 /// with neither is refused.
 ///
+/// An URL of API Gateway does as well, if what is behind it streams and takes the event's path below that of
+/// the stage. It renames some headers of the function (`x-amzn-remapped-...`); of those only
+/// `content-length` counts here, and is read under both names.
+///
 /// ```no_run
 /// # async fn run(provider: aws_credential_types::provider::SharedCredentialsProvider) -> Result<(), invoker::Error> {
 /// let urls = invoker::FunctionUrls::signed(invoker::HttpClient::builder().build()?, provider);
@@ -62,15 +66,17 @@ impl FunctionUrls {
         Self { http_client, signer: None }
     }
 
-    /// Signs each call (SigV4, service `lambda`) with the credentials of `provider`, which are kept
-    /// until shortly before they expire. The caller needs `lambda:InvokeFunctionUrl`, and
-    /// `lambda:InvokeFunction` for functions that ask for both.
+    /// Signs each call (SigV4) with the credentials of `provider`, which are kept until shortly before they
+    /// expire. It is signed for the service `lambda`; the caller needs `lambda:InvokeFunctionUrl`, and
+    /// `lambda:InvokeFunction` for functions that ask for both. An URL of API Gateway's own
+    /// (`ID.execute-api.REGION.amazonaws.com`, that of a private API's endpoint, and those of other
+    /// partitions) is signed for `execute-api`; the caller needs `execute-api:Invoke`.
     pub fn signed(http_client: HttpClient, provider: impl ProvideCredentials + 'static) -> Self {
         let signer = Signer::new(SharedCredentialsProvider::new(provider));
         Self { http_client, signer: Some(signer) }
     }
 
-    /// The region to sign for, where the URL does not name one: those of the service itself do.
+    /// The region to sign for, where the URL does not name one: those of AWS itself do.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.signer = self.signer.map(|signer| signer.with_region(region.into()));
         self

@@ -13,12 +13,21 @@ use http::{Request, Uri};
 
 use crate::error::{Causes, Error, ErrorKind};
 
-/// The service that a signature is for.
-const SERVICE: &str = "lambda";
+/// The service that a signature is for, where the URL names none.
+const LAMBDA: &str = "lambda";
+
+/// That of the APIs of API Gateway, which may have functions behind them.
+const EXECUTE_API: &str = "execute-api";
 
 /// What stands before the region in the host of a Function URL, and what stands behind it.
 const BEFORE_REGION: &str = ".lambda-url.";
 const BEHIND_REGION: &str = ".on.aws";
+
+/// What stands before the region in the host of an API, of its own or of an endpoint
+/// (`ID-vpce-ID.execute-api.REGION.`), and the suffixes of the partitions behind it: the most of them,
+/// China, and the European Sovereign Cloud (AWS, "AWS service endpoints" of API Gateway).
+const BEFORE_REGION_OF_API: &str = ".execute-api.";
+const SUFFIXES_OF_API: [&str; 3] = ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"];
 
 /// How long before credentials expire others are asked for: longer than any call takes to be sent.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
@@ -32,11 +41,20 @@ pub(super) struct Signer {
     now: fn() -> SystemTime,
 }
 
-/// The region that an URL of the service itself names.
+/// The region that an URL of AWS itself names.
 pub(super) fn region_in(url: &str) -> Option<&str> {
+    named_in(url).map(|(_, region)| region)
+}
+
+/// Service and region that an URL of AWS itself names: of a Function URL, or of an API.
+fn named_in(url: &str) -> Option<(&'static str, &str)> {
     let host = url.split_once("://")?.1.split(['/', '?', ':']).next()?;
-    let (_, region) = host.split_once(BEFORE_REGION)?;
-    region.split_once(BEHIND_REGION).map(|(region, _)| region)
+    if let Some((_, region)) = host.split_once(BEFORE_REGION) {
+        return region.split_once(BEHIND_REGION).map(|(region, _)| (LAMBDA, region));
+    }
+    let (_, region) = host.split_once(BEFORE_REGION_OF_API)?;
+    let (region, suffix) = region.split_once('.')?;
+    SUFFIXES_OF_API.contains(&suffix).then_some((EXECUTE_API, region))
 }
 
 impl Signer {
@@ -57,7 +75,8 @@ impl Signer {
         let credentials = self.credentials().await?;
         spell_spaces(request)?;
         let uri = request.uri().to_string();
-        let region = region_in(&uri).or(self.region()).ok_or_else(|| {
+        let named = named_in(&uri).or_else(|| Some((LAMBDA, self.region()?)));
+        let (service, region) = named.ok_or_else(|| {
             let message = "no region to sign for: the URL names none, so it has to be set";
             Error::new(ErrorKind::Configuration, message)
         })?;
@@ -65,7 +84,7 @@ impl Signer {
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(region)
-            .name(SERVICE)
+            .name(service)
             .time((self.now)())
             .settings(SigningSettings::default())
             .build()
@@ -131,15 +150,31 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn an_url_of_the_service_names_its_region() {
+    fn an_url_of_aws_names_its_service_and_region() {
         let table = [
-            ("https://abc.lambda-url.eu-west-1.on.aws/x", Some("eu-west-1")),
-            ("https://abc.lambda-url.us-gov-east-1.on.aws", Some("us-gov-east-1")),
+            ("https://abc.lambda-url.eu-west-1.on.aws/x", Some(("lambda", "eu-west-1"))),
+            ("https://abc.lambda-url.us-gov-east-1.on.aws", Some(("lambda", "us-gov-east-1"))),
             ("https://example.com/.lambda-url.eu-west-1.on.aws", None),
+            ("https://abc.execute-api.eu-west-1.amazonaws.com/a", Some((EXECUTE_API, "eu-west-1"))),
+            (
+                "https://abc-vpce-0123456789abcdef0.execute-api.us-east-1.amazonaws.com?x=1",
+                Some((EXECUTE_API, "us-east-1")),
+            ),
+            (
+                "https://abc.execute-api.cn-north-1.amazonaws.com.cn:443/a",
+                Some((EXECUTE_API, "cn-north-1")),
+            ),
+            (
+                "https://abc.execute-api.eusc-de-east-1.amazonaws.eu",
+                Some((EXECUTE_API, "eusc-de-east-1")),
+            ),
+            ("https://abc.execute-api.eu-west-1.amazonaws.com.example.com", None),
+            ("https://abc.execute-api.eu-west-1", None),
+            ("https://example.com/.execute-api.eu-west-1.amazonaws.com", None),
             ("http://127.0.0.1:9000", None),
         ];
-        for (url, region) in table {
-            assert_eq!(region_in(url), region, "{url}");
+        for (url, named) in table {
+            assert_eq!(named_in(url), named, "{url}");
         }
     }
 
@@ -152,50 +187,71 @@ mod tests {
         Signer { now: noon, ..Signer::new(SharedCredentialsProvider::new(provider)) }
     }
 
-    /// The signatures were made by botocore 1.44.5 (`SigV4Auth`, service `lambda`) at that time, of the
-    /// query as it is sent.
+    /// The signatures were made by botocore 1.44.5 (`SigV4Auth`) at that time, of the query as it is sent.
     #[tokio::test]
     async fn it_signs_as_botocore_does() {
+        let of_lambda = ("abc.lambda-url.eu-west-1.on.aws", "eu-west-1/lambda");
+        let of_api = ("abc.execute-api.eu-west-1.amazonaws.com", "eu-west-1/execute-api");
+        let of_endpoint = (
+            "abc-vpce-0123456789abcdef0.execute-api.cn-north-1.amazonaws.com.cn",
+            "cn-north-1/execute-api",
+        );
         let table = [
             (
+                of_lambda,
                 "x=1&y=2",
                 "x=1&y=2",
                 "1fee4aa477da187dcc2d835982f99b249895901d17d685d655ed78a4e43f2f50",
             ),
-            ("x=a+b&y=2", "x=a%20b&y=2", OF_A_SPACE),
-            ("x=a%20b&y=2", "x=a%20b&y=2", OF_A_SPACE),
+            (of_lambda, "x=a+b&y=2", "x=a%20b&y=2", OF_A_SPACE),
+            (of_lambda, "x=a%20b&y=2", "x=a%20b&y=2", OF_A_SPACE),
             (
+                of_lambda,
                 "x=a%2Bb&y=2",
                 "x=a%2Bb&y=2",
                 "428ccc7268b9725b9786cb252124f369a3da4ad3bcc183a68ea991c033d746c3",
             ),
+            (
+                of_api,
+                "x=1&y=2",
+                "x=1&y=2",
+                "21f3481dcf15b309eef54090fc5b02dd82978d659a7592ca1e7e3869f268c0a6",
+            ),
+            (
+                of_endpoint,
+                "x=1&y=2",
+                "x=1&y=2",
+                "49b18ac31f2f30cb08e5f5d65237ab250cd59a0cf482040dbc1213187a94e764",
+            ),
         ];
-        for (query, sent, signature) in table {
+        for ((host, scope), query, sent, signature) in table {
             let token = Some("token".into());
             let credentials =
                 Credentials::new("AKIDOFATEST", "secret-of-a-test", token, None, "test");
-            let url = format!("https://abc.lambda-url.eu-west-1.on.aws/a%20b/c?{query}");
+            let url = format!("https://{host}/a%20b/c?{query}");
             let mut request = Request::post(url)
-                .header("host", "abc.lambda-url.eu-west-1.on.aws")
+                .header("host", host)
                 .header("content-type", "application/json")
                 .header("range", "bytes=0-9")
                 .body(Bytes::from_static(b"{}"))
                 .unwrap();
-            signer(credentials).sign(&mut request).await.unwrap();
+            // A region that is set is for URLs that name none.
+            let signer = signer(credentials).with_region("us-east-1".into());
+            signer.sign(&mut request).await.unwrap();
             let authorization = request.headers()["authorization"].to_str().unwrap();
             assert_eq!(request.headers()["x-amz-date"], "20261121T120000Z");
             assert_eq!(request.headers()["x-amz-security-token"], "token");
-            assert_eq!(authorization, format!("{SIGNED_BY_BOTOCORE}{signature}"));
+            let expected = format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDOFATEST/20261121/{scope}/aws4_request, \
+                 SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, \
+                 Signature={signature}"
+            );
+            assert_eq!(authorization, expected);
             assert_eq!(request.uri().query(), Some(sent));
         }
     }
 
     const OF_A_SPACE: &str = "1fabd782498eec17f760d9d6ce77186f6f4508ca4d6d1e170bf31d8c9edeca39";
-
-    const SIGNED_BY_BOTOCORE: &str = "AWS4-HMAC-SHA256 \
-        Credential=AKIDOFATEST/20261121/eu-west-1/lambda/aws4_request, \
-        SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, \
-        Signature=";
 
     #[derive(Debug)]
     struct Counting {
