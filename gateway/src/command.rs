@@ -57,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
             #[cfg(feature = "local")]
             Command::Emulate(arguments) => emulate::emulate(arguments).await,
             Command::Import { from: Import::Apisix { file } } => import::apisix(&file),
+            Command::Import { from: Import::Kong { file } } => import::kong(&file),
         }
     });
     match done {

@@ -37,7 +37,9 @@ pub(crate) use endings::Endings;
 pub(crate) use environment::Environment;
 pub(crate) use identity_source::{ContextName, IdentitySource};
 pub(crate) use limits::Limits;
-pub(crate) use rest::{KeySource, Rest, Rules};
+#[cfg(feature = "local")]
+pub(crate) use rest::KeySource;
+pub(crate) use rest::{Rest, Rules};
 pub(crate) use route::Route;
 pub(crate) use segments::Segments;
 pub(crate) use timeouts::Timeouts;

@@ -60,6 +60,7 @@ impl Passage {
     }
 
     /// Lets the connection end the body itself, as if nobody had known its size.
+    #[cfg(feature = "local")]
     pub(crate) fn hide_size(&mut self) {
         self.tells_size = false;
     }

@@ -25,7 +25,8 @@ pub(crate) struct Problem {
     /// The type of the function's own error.
     pub(crate) error_type: Option<String>,
     pub(crate) headers: Vec<(http::HeaderName, HeaderValue)>,
-    /// Where the status alone does not say it.
+    /// Where the status alone does not say it: only the emulation of REST APIs asks.
+    #[cfg_attr(not(feature = "local"), allow(dead_code))]
     pub(crate) cause: Option<Cause>,
 }
 
@@ -37,7 +38,9 @@ pub(crate) enum Cause {
         explicitly: bool,
     },
     AuthorizerFailed,
+    #[cfg(feature = "local")]
     NotSigned,
+    #[cfg(feature = "local")]
     NoKey,
 }
 

@@ -21,6 +21,7 @@ Examples:
   stream-gateway run gateway.toml
   stream-gateway run gateway.toml --listen 127.0.0.1:0
   kill -HUP PID                                  # read the file again; it is watched as well
+  stream-gateway import kong kong.yml > gateway.toml
   stream-gateway import apisix route.json >> gateway.toml
   curl -s localhost:9180/apisix/admin/routes/1 -H \"X-API-KEY: $KEY\" | stream-gateway import apisix -
 
@@ -73,6 +74,15 @@ pub(super) enum Import {
     /// printed: they belong into variables of the environment, which are named. Nobody is let in before you
     /// have written an authorizer: `check` says where.
     Apisix {
+        /// The file, or - for stdin
+        file: PathBuf,
+    },
+    /// From a declarative configuration of Kong whose routes have the plugin `aws-lambda`; YAML or JSON
+    ///
+    /// Takes a kong.yml, a list of plugins, or the plugin alone. Prints `[aws]` and `[[routes]]` for a gateway.toml
+    /// on stdout, and on stderr what will be otherwise. Keys are never printed: they belong into variables of the
+    /// environment, which are named. Nobody is let in before you have written an authorizer: `check` says where.
+    Kong {
         /// The file, or - for stdin
         file: PathBuf,
     },

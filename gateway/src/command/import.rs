@@ -1,19 +1,35 @@
 //! Another gateway's configuration comes in; our routes go to stdout, and what will be otherwise to stderr.
 
 mod apisix;
+mod kong;
+
+mod document;
+mod imported;
 
 use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Failure, print, say};
+use imported::Imported;
 
 /// From APISIX: a route with the plugin `aws-lambda`, or that plugin's object.
 pub(super) fn apisix(file: &Path) -> Result<ExitCode, Failure> {
+    from(file, apisix::import)
+}
+
+/// From Kong: a declarative configuration whose routes have the plugin `aws-lambda`, or that plugin.
+pub(super) fn kong(file: &Path) -> Result<ExitCode, Failure> {
+    from(file, kong::import)
+}
+
+fn from(
+    file: &Path,
+    import: impl Fn(&str) -> Result<Imported, String>,
+) -> Result<ExitCode, Failure> {
     let name = file.display().to_string();
     let text = text(file).map_err(|error| Failure::Refused(format!("{name}: {error}")))?;
-    let imported =
-        apisix::import(&text).map_err(|reason| Failure::Refused(format!("{name}: {reason}")))?;
+    let imported = import(&text).map_err(|reason| Failure::Refused(format!("{name}: {reason}")))?;
     for warning in &imported.warnings {
         say(&format!("{name}: {warning}"));
     }

@@ -10,13 +10,16 @@ use super::ApiArn;
 pub(crate) struct Rest {
     pub(crate) api: ApiArn,
     /// SHA-256 of each API key.
+    #[cfg(feature = "local")]
     pub(crate) keys: Vec<[u8; 32]>,
+    #[cfg(feature = "local")]
     pub(crate) key_source: KeySource,
     /// Of each route, in their order.
     pub(crate) rules: Vec<Rules>,
 }
 
 /// Where the API key of a request is.
+#[cfg(feature = "local")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum KeySource {
     /// In `x-api-key`.

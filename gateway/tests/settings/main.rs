@@ -7,6 +7,7 @@ mod support;
 mod bad_files;
 mod check;
 mod import_apisix;
+mod import_kong;
 mod library;
 mod limits;
 mod reload;

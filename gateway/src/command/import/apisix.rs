@@ -8,6 +8,9 @@ mod plugin;
 
 use serde_json::{Map, Value};
 
+use super::document;
+use super::imported::{Imported, methods, name, other_plugins};
+
 /// The plugin's name.
 const PLUGIN: &str = "aws-lambda";
 
@@ -40,23 +43,12 @@ const CONDITIONS: [&str; 8] = [
     "plugin_config_id",
 ];
 
-/// Our routes, and what will be otherwise.
-#[derive(Debug, Default)]
-pub(super) struct Imported {
-    pub(super) toml: String,
-    pub(super) warnings: Vec<String>,
-}
-
 /// # Errors
 ///
 /// What it is not, in one line.
 pub(super) fn import(text: &str) -> Result<Imported, String> {
-    let json: Value = serde_json::from_str(text).map_err(|error| {
-        format!(
-            "line {}: this is no JSON: give a route as APISIX's Admin API shows it",
-            error.line()
-        )
-    })?;
+    let json = document::json(text)
+        .map_err(|reason| format!("{reason}: give a route as APISIX's Admin API shows it"))?;
     let mut imported = Imported::default();
     let mut found = 0;
     for object in objects(&json) {
@@ -115,30 +107,10 @@ fn one(object: &Map<String, Value>, place: usize, imported: &mut Imported) -> Re
     };
     let methods = route.and_then(|route| route.get("methods")).map(methods).unwrap_or_default();
     for path in paths {
-        let toml = &mut imported.toml;
-        toml.push_str(&format!("# From APISIX: {name}\n[[routes]]\npath = {}\n", quoted(&path)));
-        if !methods.is_empty() {
-            toml.push_str(&format!("methods = [{}]\n", methods.join(", ")));
-        }
-        toml.push_str("# authorizer = ... : who may come here? To be written, or \"none\".\n");
-        toml.push_str(&upstream);
-        toml.push('\n');
+        imported.route(&format!("APISIX: {name}"), &path, &methods, &upstream);
     }
-    let of = if route.is_some() { format!("route {name}: ") } else { String::new() };
-    imported.warnings.extend(warnings.into_iter().map(|warning| format!("{of}{warning}")));
+    imported.warn(route.map(|_| name.as_str()), warnings);
     Ok(true)
-}
-
-/// In one line of letters that a comment may have.
-fn name(route: &Map<String, Value>, place: usize) -> String {
-    let said = ["name", "id"].iter().find_map(|key| match route.get(*key) {
-        Some(Value::String(name)) => Some(name.clone()),
-        Some(Value::Number(id)) => Some(id.to_string()),
-        _ => None,
-    });
-    let name: String =
-        said.unwrap_or_default().chars().filter(|letter| !letter.is_control()).collect();
-    if name.trim().is_empty() { place.to_string() } else { name.trim().to_owned() }
 }
 
 fn paths(route: &Map<String, Value>, warnings: &mut Vec<String>) -> Vec<String> {
@@ -182,11 +154,6 @@ fn paths(route: &Map<String, Value>, warnings: &mut Vec<String>) -> Vec<String> 
     paths
 }
 
-fn methods(written: &Value) -> Vec<String> {
-    let written = written.as_array().into_iter().flatten().filter_map(Value::as_str);
-    written.map(|method| quoted(&method.to_ascii_uppercase())).collect()
-}
-
 /// What else the route had, which is not carried over.
 fn conditions(route: &Map<String, Value>, warnings: &mut Vec<String>) {
     let conditions: Vec<&str> =
@@ -203,18 +170,7 @@ fn conditions(route: &Map<String, Value>, warnings: &mut Vec<String>) {
     if route.contains_key("timeout") {
         warnings.push("its own timeout was of an upstream that the plugin does not use".into());
     }
-    for name in route.get("plugins").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-        if AUTHORIZING.contains(&name.as_str()) {
-            warnings.push(format!(
-                "the plugin {name} decided who may come: write an authorizer for it"
-            ));
-        } else if name != PLUGIN {
-            warnings.push(format!("the plugin {name} is not carried over"));
-        }
-    }
-}
-
-/// As TOML writes a text.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    let plugins = route.get("plugins").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    let others = plugins.map(String::as_str).filter(|name| *name != PLUGIN);
+    other_plugins(others, &AUTHORIZING, warnings);
 }

@@ -4,7 +4,7 @@
 use http::Uri;
 use serde_json::{Map, Value};
 
-use super::quoted;
+use crate::command::import::imported::quoted;
 
 /// What APISIX takes for the region and the service where nothing is said.
 const REGION_DEFAULT: &str = "us-east-1";
