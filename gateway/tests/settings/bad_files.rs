@@ -2,7 +2,7 @@
 
 use stream_gateway::Config;
 
-use crate::support::{Folder, text};
+use crate::support::{Folder, SOMEWHERE, text};
 
 /// A route that is right, in four lines.
 const ROUTE: &str =
@@ -123,6 +123,11 @@ fn what_others_reach_is_said_and_served() {
         notes[0].starts_with("g.toml:2: 0.0.0.0:2: others reach this without TLS"),
         "{notes:?}"
     );
+    // Also by the flag, which has no line; and not where the flag takes the place of the file's.
+    let flag =
+        Config::parse(SOMEWHERE, "g.toml").unwrap().listen_on(vec!["0.0.0.0:0".parse().unwrap()]);
+    assert!(flag.notes()[0].to_string().starts_with("g.toml: 0.0.0.0:0: others reach this"));
+    assert!(open.listen_on(vec!["127.0.0.1:0".parse().unwrap()]).notes().is_empty());
     let admin = Config::parse("admin = \"[::]:9090\"\n", "g.toml").unwrap();
     assert!(admin.notes()[0].reason().contains("metrics"));
     let tls = "listen = \"0.0.0.0:2\"\ntls = { certificate = \"c\", key = \"k\" }\n";
