@@ -95,7 +95,7 @@ pub(crate) enum AnswerKind {
 
 /// As TOML has it: the keys of all kinds, since only so a wrong one has its line.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [authorizers.NAME]")]
 pub(super) struct Table {
     kind: Spanned<Kind>,
     /// Of every kind.
@@ -145,14 +145,14 @@ enum Payload {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "lambda = { function = \"f\" }")]
 struct Service {
     function: Spanned<String>,
     qualifier: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ name = \"...\", sha256 = \"...\" }")]
 struct Key {
     name: String,
     sha256: String,

@@ -39,7 +39,7 @@ impl Upstream {
 
 /// A function of the service, called by InvokeWithResponseStream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "lambda = { function = \"f\" }")]
 pub(crate) struct Lambda {
     /// A name, or an ARN.
     pub(crate) function: String,
@@ -251,11 +251,33 @@ mod tests {
             ("segments = true\nlambda = { function = \"f\", prelude = \"never\" }", 4, "head"),
             ("local = { command = \"a 'b\" }", 4, "quote"),
             ("local = { command = \"a\", limits = \"some\" }", 4, "no word some"),
-            ("local = { command = \"a\", concurrency = 0 }", 4, "nonzero"),
+            ("local = { command = \"a\", concurrency = 0 }", 4, "from 1 on"),
+            ("lambda = \"hush\"", 4, "this is a text: write lambda = { function = \"f\" }"),
+            ("http = \"https://hush/\"", 4, "write http = { url = \"https://...\" }"),
+            ("local = \"hush\"", 4, "write local = { command = \"PROGRAM\" }"),
+            (
+                "lambda = { function = \"f\", client_context = \"hush\" }",
+                4,
+                "this is a text: write a table",
+            ),
+            (
+                "local = { command = \"a\", environment = { KEY = 12345 } }",
+                4,
+                "this is a number: write a text, in quotes",
+            ),
+            (
+                "local = { command = \"a\", environment = { \"KEY=hush\" = \"\" } }",
+                4,
+                "none of an environment variable",
+            ),
+            ("http = { url = \"http://h/\", api_key_env = 12345 }", 4, "write a text, in quotes"),
         ];
         for (upstream, line, reason) in table {
             let (at, told) = refused(upstream);
-            assert!(told.contains(reason) && !told.contains("hush"), "{upstream}: {told}");
+            assert!(
+                told.contains(reason) && !told.contains("hush") && !told.contains("12345"),
+                "{upstream}: {told}"
+            );
             assert_eq!(at, Some(line), "{upstream}: {told}");
         }
     }

@@ -31,7 +31,7 @@ pub(crate) enum Sign {
 
 /// As TOML has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "http = { url = \"https://...\" }")]
 pub(in crate::config) struct Table {
     url: String,
     api_key_env: Option<String>,
