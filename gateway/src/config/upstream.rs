@@ -240,6 +240,7 @@ mod tests {
                 4,
                 "no head",
             ),
+            ("http = { url = \"http://host:99999/\" }", 4, "a port that is none"),
             ("http = { url = \"ftp://host/\" }", 4, "http:// or https://"),
             ("http = { url = \"https://user:hush@host/\" }", 4, "user and a password"),
             ("http = { url = \"http://example.com/\", sign = \"lambda\" }", 4, "https://"),

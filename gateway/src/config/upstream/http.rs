@@ -83,6 +83,9 @@ fn check(url: &str, path: &str) -> Result<(), String> {
             "the URL has a user and a password, which nobody asks for: leave them out".into()
         );
     }
+    if authority.as_str().len() > authority.host().len() && authority.port().is_none() {
+        return Err("the URL has a port that is none: write 1 to 65535, or leave it out".into());
+    }
     let before_path = url.find("://").map_or(0, |at| at + "://".len());
     if url[before_path..].split(['/', '?']).next().is_some_and(|host| host.contains('{')) {
         return Err(
