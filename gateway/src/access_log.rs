@@ -49,6 +49,25 @@ impl AccessLog {
         Ok(Self { lines: Some(lines), written: written.into() })
     }
 
+    /// Looks whether it could be opened, and makes no file.
+    ///
+    /// # Errors
+    ///
+    /// It could not.
+    pub(crate) fn check(wanted: &config::AccessLog) -> io::Result<()> {
+        let config::AccessLog::File(path) = wanted else { return Ok(()) };
+        match OpenOptions::new().append(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                match folder.is_none_or(Path::is_dir) {
+                    true => Ok(()),
+                    false => Err(error),
+                }
+            }
+            opened => opened.map(drop),
+        }
+    }
+
     /// Says whether there was room.
     pub(crate) fn write(&self, exchange: &Exchange, took: Duration) -> bool {
         let Some(lines) = &self.lines else { return true };

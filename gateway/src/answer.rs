@@ -15,7 +15,7 @@ use crate::ending::Ending;
 use crate::event_stream_end::EventStreamEnd;
 use crate::exchange::Exchange;
 use crate::hop_by_hop;
-use crate::passage::Passage;
+use crate::passage::{Passage, in_time};
 use crate::upstream::{Answer, Failure};
 
 /// What the service calls the invocation.
@@ -38,7 +38,7 @@ impl Sent {
     pub(crate) fn give_up(self, reason: Failure) {
         match self {
             Self::Own(..) => {}
-            Self::Passed(mut passage) => passage.fail(reason),
+            Self::Passed(passage) => passage.fail(reason),
         }
     }
 }
@@ -74,7 +74,7 @@ pub(crate) async fn response(
         let passage = Passage::new(body, promised, deadline, events, exchange);
         Sent::Passed(Box::new(passage))
     } else {
-        if let Err(failure) = nothing_more(body).await {
+        if let Err(failure) = in_time(deadline, nothing_more(body)).await {
             return Err((failure, exchange));
         }
         if status == StatusCode::NO_CONTENT {

@@ -118,6 +118,21 @@ impl Authorizers {
         (Self(ready), wrong)
     }
 
+    /// What can be seen of those that would not be ready, without asking or starting anything.
+    pub(crate) fn check(config: &Config) -> Vec<Complaint> {
+        let unready = config.authorizers.values().filter_map(|(at, authorizer)| {
+            let checked = match authorizer {
+                config::Authorizer::Lambda(lambda) => lambda::check(lambda),
+                config::Authorizer::Engine { settings, challenge } => {
+                    let challenge = challenge.clone();
+                    engine::InProcess::new(settings, challenge, &config.environment).map(drop)
+                }
+            };
+            checked.err().map(|reason| config.complaint((Some(at.clone()), reason)))
+        });
+        unready.collect()
+    }
+
     /// The one of this name.
     pub(crate) fn named(&self, name: &str) -> Option<Arc<Authorizer>> {
         self.0.get(name).cloned()

@@ -1,7 +1,8 @@
 //! What `[aws]` says, the environment and the AWS configuration files come in; how functions are called, and
 //! as whom, goes out. Made once for a configuration, and when the first route asks for it.
 
-use std::path::Path;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
@@ -13,7 +14,7 @@ use http::Uri;
 use invoker::{HttpClient, Proxies};
 use tokio::sync::OnceCell;
 
-use crate::config::{self, Config, Environment, Wrong};
+use crate::config::{self, CA_BUNDLE, Config, Environment, Wrong};
 
 /// The region of a service on loopback, where any will do.
 const LOOPBACK_REGION: &str = "us-east-1";
@@ -25,15 +26,23 @@ const CREDENTIALS_WITHIN: Duration = Duration::from_secs(15);
 /// The name under which a role is assumed, as its owner sees it in the logs.
 const ROLE_SESSION: &str = "stream-gateway";
 
-/// A file of certificates, for all AWS tools.
-const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-
 /// How upstreams of AWS are reached. Routes of one configuration share it.
 pub(crate) struct Access {
     settings: config::Aws,
     environment: Environment,
+    /// What is trusted in place of the system's certificates, as it was read.
+    trusted: Option<Trusted>,
     http_client: OnceCell<HttpClient>,
     loaded: OnceCell<Loaded>,
+}
+
+/// A file of certificates.
+struct Trusted {
+    /// Where it is named, if it is in the configuration.
+    span: Option<Range<usize>>,
+    file: PathBuf,
+    /// Or why there is none.
+    pem: Result<Vec<u8>, String>,
 }
 
 /// What every AWS SDK finds.
@@ -63,19 +72,21 @@ impl Loaded {
 }
 
 impl Access {
-    /// Nothing is looked for yet.
+    /// Nothing is looked for yet but the file of certificates.
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             settings: config.aws.clone(),
             environment: config.environment.clone(),
+            trusted: Trusted::read(config),
             http_client: OnceCell::new(),
             loaded: OnceCell::new(),
         }
     }
 
-    /// Whether it is what `config` says too.
+    /// Whether it is what `config` says too, and what is in the file that it names.
     pub(crate) fn is_of(&self, config: &Config) -> bool {
-        self.settings == config.aws
+        let pem = |trusted: &Option<Trusted>| trusted.as_ref().map(|trusted| trusted.pem.clone());
+        self.settings == config.aws && pem(&self.trusted) == pem(&Trusted::read(config))
     }
 
     /// What the configuration says of files and variables, without asking anybody.
@@ -95,16 +106,13 @@ impl Access {
 
     fn new_http_client(&self) -> Result<HttpClient, Wrong> {
         let mut client = HttpClient::builder().proxies(proxies(&self.environment).map_err(whole)?);
-        let said = self.settings.ca_bundle.as_ref();
-        let file = said.map(|file| (Some(file.span()), file.get_ref().clone()));
-        let of_variable = || self.environment.variable(CA_BUNDLE).map(|file| (None, file.into()));
-        if let Some((span, file)) = file.or_else(of_variable) {
+        if let Some(Trusted { span, file, pem }) = &self.trusted {
             let unusable = |why| {
                 let setting = if span.is_some() { "ca_bundle" } else { CA_BUNDLE };
                 (span.clone(), format!("{setting} {}: {why}", file.display()))
             };
-            let pem = read(&file).map_err(unusable)?;
-            client = client.ca_bundle(&pem).map_err(|error| unusable(told(&error)))?;
+            let pem = pem.as_ref().map_err(|why| unusable(why.clone()))?;
+            client = client.ca_bundle(pem).map_err(|error| unusable(told(&error)))?;
         }
         client.build().map_err(|error| whole(told(&error)))
     }
@@ -229,8 +237,12 @@ fn proxies(environment: &Environment) -> Result<Proxies, String> {
     Ok(proxies.except(&except.unwrap_or_default()))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|error| error.to_string())
+impl Trusted {
+    fn read(config: &Config) -> Option<Self> {
+        let (span, file) = config.ca_bundle()?;
+        let pem = std::fs::read(&file).map_err(|error| error.to_string());
+        Some(Self { span, file, pem })
+    }
 }
 
 /// About the configuration as a whole.

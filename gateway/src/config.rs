@@ -56,6 +56,9 @@ use complaint::Source;
 /// Kubernetes waits before it kills (`terminationGracePeriodSeconds`, 30 s).
 const SHUTDOWN_GRACE_DEFAULT: Duration = Duration::from_secs(25);
 
+/// A file of certificates to trust, for all AWS tools.
+pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+
 /// Where in the file, in bytes, and what is wrong there.
 pub(crate) type Wrong = (Option<Range<usize>>, String);
 
@@ -64,11 +67,15 @@ pub(crate) type Wrong = (Option<Range<usize>>, String);
 pub struct Config {
     source: Source,
     pub(crate) listen: Vec<SocketAddr>,
+    /// Where that is in the file, if it is there.
+    listen_at: Vec<Option<Range<usize>>>,
     /// Where metrics and health are told.
     pub(crate) admin: Option<SocketAddr>,
+    admin_at: Option<Range<usize>>,
     pub(crate) tls: Option<Tls>,
     pub(crate) shutdown_grace: Duration,
     pub(crate) access_log: AccessLog,
+    access_log_at: Option<Range<usize>>,
     /// Whether a client may name its request.
     pub(crate) accept_request_id: bool,
     pub(crate) limits: Limits,
@@ -98,8 +105,7 @@ struct File {
     limits: Limits,
     #[serde(default)]
     timeouts: Timeouts,
-    #[serde(default)]
-    access_log: AccessLog,
+    access_log: Option<Spanned<AccessLog>>,
     #[serde(default)]
     accept_request_id: bool,
     #[serde(default)]
@@ -179,16 +185,16 @@ impl Config {
         if !wrong.is_empty() {
             return Err(source.complaints(wrong));
         }
-        let notes = listen::notes(&listen, admin.as_ref(), file.tls.is_some());
-        let notes = notes.into_iter().map(|(span, reason)| source.complaint(span, reason));
-        let notes = notes.collect();
         let plain = |address: Spanned<SocketAddr>| address.into_inner();
-        Ok(Self {
+        let read = Self {
+            listen_at: listen.iter().map(|address| Some(address.span())).collect(),
             listen: listen.into_iter().map(plain).collect(),
+            admin_at: admin.as_ref().map(Spanned::span),
             admin: admin.map(plain),
             tls: file.tls.map(|tls| tls.beside(folder)),
             shutdown_grace: file.shutdown_grace.unwrap_or(SHUTDOWN_GRACE_DEFAULT),
-            access_log: file.access_log.beside(folder),
+            access_log_at: file.access_log.as_ref().map(Spanned::span),
+            access_log: file.access_log.map(Spanned::into_inner).unwrap_or_default().beside(folder),
             accept_request_id: file.accept_request_id,
             limits: file.limits,
             aws: file.aws.beside(folder),
@@ -200,15 +206,26 @@ impl Config {
             routes,
             rest: None,
             environment: Environment::default(),
-            notes,
+            notes: Vec::new(),
             source,
-        })
+        };
+        Ok(read.with_notes())
+    }
+
+    fn with_notes(mut self) -> Self {
+        let listen = self.listen_at.iter().cloned().zip(self.listen.iter().copied());
+        let admin = self.admin.map(|admin| (self.admin_at.clone(), admin));
+        let notes = listen::notes(listen, admin, self.tls.is_some());
+        let notes = notes.into_iter().map(|(span, reason)| self.source.complaint(span, reason));
+        self.notes = notes.collect();
+        self
     }
 
     /// Listens at these addresses in place of those that the file says.
     pub fn listen_on(mut self, addresses: Vec<SocketAddr>) -> Self {
+        self.listen_at = vec![None; addresses.len()];
         self.listen = addresses;
-        self
+        self.with_notes()
     }
 
     /// Where variables of the environment are looked up that the configuration names, and those of proxies
@@ -243,12 +260,27 @@ impl Config {
         &self.notes
     }
 
-    /// The files that it names: certificates and their keys.
+    /// The files that it names, or the variable `AWS_CA_BUNDLE`: certificates and their keys.
     pub fn files(&self) -> Vec<PathBuf> {
         let tls = self.tls.iter();
         let tls = tls.flat_map(|tls| [tls.certificate.get_ref(), tls.key.get_ref()]);
-        let aws = self.aws.ca_bundle.iter().map(|file| file.get_ref());
-        tls.chain(aws).cloned().collect()
+        tls.cloned().chain(self.ca_bundle().map(|(_, file)| file)).collect()
+    }
+
+    /// The certificates to trust in place of the system's, and where they are named if that is in the file.
+    pub(crate) fn ca_bundle(&self) -> Option<(Option<Range<usize>>, PathBuf)> {
+        let said = self.aws.ca_bundle.as_ref();
+        let said = said.map(|file| (Some(file.span()), file.get_ref().clone()));
+        said.or_else(|| self.environment.variable(CA_BUNDLE).map(|file| (None, file.into())))
+    }
+
+    /// Why the access log cannot be written.
+    pub(crate) fn access_log_complaint(&self, error: &std::io::Error) -> Complaint {
+        let reason = match &self.access_log {
+            AccessLog::File(path) => format!("access_log {}: {error}", path.display()),
+            _ => format!("access_log: {error}"),
+        };
+        self.complaint((self.access_log_at.clone(), reason))
     }
 
     /// What is wrong at a place of it.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::access_log::AccessLog;
 use crate::ending::Ending;
+use crate::hang_up::HangUp;
 use crate::metrics::Metrics;
 use crate::upstream::Failure;
 
@@ -34,6 +35,8 @@ pub(crate) struct Exchange {
     pub(crate) path: String,
     pub(crate) protocol: Version,
     pub(crate) peer: SocketAddr,
+    /// Ends the connection, if it has no other exchange.
+    pub(crate) hang_up: Option<HangUp>,
     /// The route's path as its configuration has it.
     pub(crate) route: Option<Arc<str>>,
     /// Who the client is, where an authorizer has said so.
@@ -66,6 +69,9 @@ impl Exchange {
     ) -> Self {
         let path = request.uri().path();
         let end = path.floor_char_boundary(PATH_MAX);
+        // Of older ones the end of the connection may be the end of an answer; newer ones have other streams.
+        let alone = request.version() == Version::HTTP_11;
+        let hang_up = request.extensions().get::<HangUp>().filter(|_| alone);
         Self {
             records: Arc::clone(records),
             request_id,
@@ -75,6 +81,7 @@ impl Exchange {
             path: path[..end].to_owned(),
             protocol: request.version(),
             peer,
+            hang_up: hang_up.cloned(),
             route: None,
             principal: None,
             invocation_id: None,

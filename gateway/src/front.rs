@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request,
 };
@@ -22,7 +22,7 @@ use crate::config::{Complaints, Config, Rest, Route, Rules};
 use crate::ending::Ending;
 use crate::event::Shown;
 use crate::exchange::{Exchange, Records};
-use crate::passage::too_late;
+use crate::passage::in_time;
 use crate::problem::Problem;
 use crate::request_id::{self, REQUEST_ID};
 #[cfg(feature = "local")]
@@ -36,6 +36,10 @@ use crate::upstream::{Answer, Failure, Lasting, Maker, Upstream};
 const DISCARDED_MAX: u64 = 1024 * 1024;
 const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
+/// The least that a client has to send of a body, in bytes each second: what Apache asks for
+/// (`RequestReadTimeout`, `MinRate=500`).
+const BODY_RATE_LEAST: u64 = 500;
+
 /// What one configuration serves. Requests hold on to theirs, so that a newer one ends none of them.
 pub(crate) struct Front {
     routes: Routes,
@@ -44,6 +48,8 @@ pub(crate) struct Front {
     rest: Option<Rest>,
     /// Names and values of a request, in bytes.
     headers_max: usize,
+    /// How long the body of a request may have nothing new.
+    body_quiet: Duration,
     accept_request_id: bool,
     records: Arc<Records>,
 }
@@ -111,6 +117,7 @@ impl Front {
             routes,
             served,
             headers_max: config.limits.headers(),
+            body_quiet: config.limits.header_read(),
             accept_request_id: config.accept_request_id,
             records,
             rest: config.rest.clone(),
@@ -155,7 +162,10 @@ impl Front {
         let (answer, served, deadline) = match asked {
             Ok(asked) => asked,
             Err(problem) => {
-                discard(&head, body).await;
+                // Of one who is too slow there is nothing to wait for.
+                if problem.status != StatusCode::REQUEST_TIMEOUT {
+                    discard(&head, body).await;
+                }
                 return Err((problem, exchange));
             }
         };
@@ -201,12 +211,17 @@ impl Front {
             authorizer: None,
             now: exchange.received,
         };
-        let caller = self.caller(served, &shown).await?;
+        let caller = in_time(deadline, async { Ok(self.caller(served, &shown).await) }).await;
+        let caller = caller.map_err(|failure| {
+            exchange.failed(&failure);
+            Problem::of(failure, &served.route.endings)
+        })??;
         let said = caller.as_ref().map(|caller| caller.said(served.route.upstream.event()));
         shown.authorizer = said.as_ref();
         exchange.principal = caller.and_then(|caller| caller.principal);
         // Only of somebody who may: nobody else has their bytes read.
-        let body = read(body, served.route.body_max).await?;
+        let patience = Patience { quiet: self.body_quiet, deadline };
+        let body = read(body, served.route.body_max, patience).await?;
         shown.body = &body;
         match served.ask(&shown, deadline, exchange).await {
             Ok(answer) => {
@@ -300,15 +315,7 @@ impl Served {
         exchange: &mut Exchange,
     ) -> Result<Answer, Failure> {
         loop {
-            let asked = self.upstream.ask(shown);
-            let asked = match deadline {
-                Some(deadline) => match tokio::time::timeout_at(deadline, asked).await {
-                    Ok(asked) => asked,
-                    Err(_) => return Err(too_late()),
-                },
-                None => asked.await,
-            };
-            let failure = match asked {
+            let failure = match in_time(deadline, self.upstream.ask(shown)).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -331,16 +338,49 @@ fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
+/// How long a client may take for the body of its request, while it has one of the route's places.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Without a byte; and in all, beside the time that the least of rates takes.
+    quiet: Duration,
+    deadline: Option<Instant>,
+}
+
+impl Patience {
+    /// When the next bytes must be there, of a body of which `read` bytes are there.
+    fn until(self, begun: Instant, read: usize) -> Instant {
+        let by_rate = Duration::from_secs(read as u64 / BODY_RATE_LEAST);
+        let next = (Instant::now() + self.quiet).min(begun + self.quiet + by_rate);
+        self.deadline.map_or(next, |deadline| next.min(deadline))
+    }
+}
+
 /// The body of a request, which an event has as a whole. One that says it is too large is not read.
-async fn read(body: &mut Incoming, limit: u64) -> Result<Bytes, Problem> {
+async fn read(body: &mut Incoming, limit: u64, patience: Patience) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > limit {
         return Err(Problem::too_large(limit));
     }
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match limited.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
-        Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not come to its end")),
+    let begun = Instant::now();
+    let mut limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut read = BytesMut::new();
+    loop {
+        let until = patience.until(begun, read.len());
+        match tokio::time::timeout_at(until, limited.frame()).await {
+            Ok(None) => return Ok(read.freeze()),
+            Ok(Some(Ok(frame))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    read.extend_from_slice(bytes);
+                }
+            }
+            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => {
+                return Err(Problem::too_large(limit));
+            }
+            Ok(Some(Err(_))) => {
+                let reason = "the body did not come to its end";
+                return Err(Problem::new(StatusCode::BAD_REQUEST, reason));
+            }
+            Err(_) => return Err(Problem::too_slow()),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod problem;
 mod access_log;
 mod ending;
 mod exchange;
+mod hang_up;
 mod metrics;
 mod request_id;
 

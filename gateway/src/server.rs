@@ -68,9 +68,6 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The access log cannot be written.
-    #[error("cannot open the access log")]
-    AccessLog(#[source] io::Error),
     /// The configuration, or what it names, cannot be served.
     #[error(transparent)]
     Configuration(#[from] Complaints),
@@ -105,7 +102,9 @@ impl Gateway {
     ///
     /// Dropping the future ends what was begun.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let access_log = AccessLog::open(&config.access_log).map_err(Error::AccessLog)?;
+        let access_log = AccessLog::open(&config.access_log);
+        let access_log =
+            access_log.map_err(|error| Complaints::from(config.access_log_complaint(&error)))?;
         let metrics = Arc::new(Metrics::default());
         let records = Arc::new(Records { metrics: Arc::clone(&metrics), access_log });
         let generation = Generation::new(&config, None, &records).await?;
@@ -140,7 +139,7 @@ impl Gateway {
     }
 
     /// Looks at what `config` names, as far as nothing has to be started or asked: certificates, keys, the
-    /// variables of proxies. Not whether addresses are free, and not whether AWS answers.
+    /// folders of functions, the access log, variables. Not whether addresses are free, and not whether AWS answers.
     ///
     /// # Errors
     ///

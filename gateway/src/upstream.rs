@@ -19,6 +19,7 @@ use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::config::{self, Environment};
 pub(crate) use crate::ending::Ending;
 use crate::event::{NoEvent, Shown};
 
@@ -56,6 +57,32 @@ pub(crate) struct Failure {
     pub(crate) error_type: Option<String>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<String>,
+}
+
+/// Looks at what a route's upstream needs of files and variables, and starts nothing.
+///
+/// # Errors
+///
+/// What keeps it from being made ready.
+pub(crate) fn check(upstream: &config::Upstream, environment: &Environment) -> Result<(), String> {
+    match upstream {
+        config::Upstream::Lambda(_) => Ok(()),
+        config::Upstream::Http(http) => http::check(http, environment),
+        #[cfg(feature = "local")]
+        config::Upstream::Local(local) => check_process(&local.process),
+        #[cfg(not(feature = "local"))]
+        config::Upstream::Local(_) => Ok(()),
+    }
+}
+
+/// Looks at where a function is to run.
+///
+/// # Errors
+///
+/// It cannot run there.
+#[cfg(feature = "local")]
+pub(crate) fn check_process(process: &config::Process) -> Result<(), String> {
+    local::directory(process).map(drop)
 }
 
 impl Upstream {

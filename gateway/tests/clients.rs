@@ -1,10 +1,11 @@
-//! Clients come in that leave, or stop reading; what becomes of their functions, and of everybody else's,
+//! Clients come in that leave, stop reading, or send slowly; what becomes of their functions, and of everybody else's,
 //! comes out.
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap, as tests may
 
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -216,6 +217,97 @@ async fn a_stream_that_is_reset_ends_alone() {
     drop((first, second));
     assert_eq!(length(kept).await, "first\nlast\n".len() as u64);
     assert_eq!(gateway.last_logged(2).await["ending"], "whole");
+}
+
+/// The route's total time ends the exchange also where nobody reads, and so nobody asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_total_time_ends_what_nobody_reads() {
+    let local = service().await;
+    let routes = ANY.to_owned() + "in_flight = 1\ntimeouts = { total = \"1s\" }\n";
+    let gateway = Gateway::start(&local.endpoint_url(), &routes);
+    let path =
+        |name: &str| format!("/count?bytes={BYTES}&file={}", gateway.folder().join(name).display());
+    let mut unread = TcpStream::connect(gateway.address()).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nhost: g\r\n\r\n", path("one"));
+    unread.write_all(request.as_bytes()).await.unwrap();
+    let logged = gateway.last_logged(1).await;
+    assert_eq!((&logged["ending"], &logged["status"]), (&"timed-out".into(), &200.into()));
+    // What is on the way can still be read, and has no end.
+    let mut text = Vec::new();
+    let _ = in_time(unread.read_to_end(&mut text)).await;
+    assert!((text.len() as u64) < HELD_BACK && !text.ends_with(b"\r\n0\r\n\r\n"));
+
+    let mut sender = connect(&gateway).await;
+    let ask = |path: String| Request::get(gateway.url(&path)).body(Empty::<Bytes>::new()).unwrap();
+    let unread = in_time(sender.send_request(ask(path("two")))).await.unwrap();
+    assert_eq!(gateway.last_logged(2).await["ending"], "timed-out");
+    // The route's one place is free, on the same connection as well.
+    let next = in_time(sender.send_request(ask("/9".into()))).await.unwrap();
+    assert_eq!(next.status(), 200);
+    assert_eq!(length(next).await, 9);
+    let mut unread = unread.into_body();
+    while let Some(frame) = in_time(unread.frame()).await {
+        if let Err(error) = frame {
+            assert!(format!("{error:?}").contains("INTERNAL_ERROR"), "{error:?}");
+            return;
+        }
+    }
+    panic!("a stream that was cut looks whole");
+}
+
+/// A body that does not come, or comes in drops, does not keep the route's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_408_and_gives_its_place_back() {
+    const REST: Duration = Duration::from_millis(20);
+    let local = service().await;
+    let quiet = |time: &str| format!("[limits]\nheader_read_timeout = \"{time}\"");
+    let total = "timeouts = { total = \"500ms\" }\n";
+    // Nothing comes; it comes too slowly; it comes slowly for longer than the route has.
+    for (first, more, drops) in
+        [(quiet("300ms"), "", false), (quiet("300ms"), "", true), (quiet("10m"), total, true)]
+    {
+        let routes = format!("{ANY}in_flight = 1\n{more}");
+        let gateway = Gateway::start_with(&local.endpoint_url(), &first, &routes);
+        let client = TcpStream::connect(gateway.address()).await.unwrap();
+        let (mut answer, mut client) = client.into_split();
+        let head = b"POST /size HTTP/1.1\r\nhost: g\r\ncontent-length: 6000000\r\n\r\n{";
+        client.write_all(head).await.unwrap();
+        let sending = tokio::spawn(async move {
+            while drops && client.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(REST).await;
+            }
+            client
+        });
+        let mut text = Vec::new();
+        let _ = in_time(answer.read_to_end(&mut text)).await;
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 408 "), "{first} {more} {drops}: {text}");
+        assert!(text.contains("the body did not come in time"), "{text}");
+        sending.abort();
+        let logged = gateway.last_logged(1).await;
+        assert_eq!((&logged["ending"], &logged["status"]), (&"rejected".into(), &408.into()));
+        assert_eq!(gateway.curl("", "/9").await.status(), 200);
+    }
+}
+
+/// A client of HTTP/2 that is gone without a word does not answer when it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_gone_without_a_word_is_noticed() {
+    let local = service().await;
+    let first = "[limits]\nheader_read_timeout = \"300ms\"";
+    let gateway = Gateway::start_with(&local.endpoint_url(), first, ANY);
+    let gate = Gate::new().await;
+    let text = |name: u8, text: &str| [&[name, text.len() as u8], text.as_bytes()].concat();
+    // `:method GET` and `:scheme http` by their places in HPACK's table, `:path` and `:authority` in words.
+    let path = text(0x04, &format!("/gate?at={}", gate.address()));
+    let head = [&[0x82, 0x86][..], &path, &text(0x01, "g")].concat();
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    // HEADERS of the first stream, which end the request. Nothing is said after them.
+    let frame = [0, 0, head.len() as u8, 0x01, 0x05, 0, 0, 0, 1];
+    stream.write_all(&[&frame[..], &head].concat()).await.unwrap();
+    let _waits = gate.somebody().await;
+    assert_eq!(gateway.last_logged(1).await["ending"], "client-gone");
 }
 
 async fn connect(gateway: &Gateway) -> SendRequest<Empty<Bytes>> {

@@ -130,6 +130,12 @@ async fn an_answer_that_falls_silent_is_cut() {
             assert!(!curled.body.is_empty(), "{fault} {protocol}");
         }
     }
+    // Of an answer without a body the client is told.
+    local.clear_faults();
+    for protocol in PROTOCOLS {
+        let flags = format!("{protocol} --head");
+        assert_eq!(total.curl(&flags, "/fail?how=hang&after=0").await.status(), 504, "{protocol}");
+    }
     for gateway in [&idle, &total] {
         let logged = gateway.logged(2).await;
         assert!(logged.iter().all(|line| line["ending"] == "timed-out"), "{logged:?}");

@@ -8,7 +8,7 @@ use super::answer::Verdict;
 use super::cache::Cache;
 use super::identity::Identity;
 use super::{Decided, Failed, Refusal, Source, question};
-use crate::config::{AnswerKind, Asks, LambdaAuthorizer, NoArn, Wrong};
+use crate::config::{AnswerKind, Asks, AuthorizerFunction, LambdaAuthorizer, NoArn, Wrong};
 use crate::event::Shown;
 use crate::upstream::{Maker, Plain};
 
@@ -26,6 +26,15 @@ struct Function {
     timeout: Duration,
     asks: Asks,
     answer: AnswerKind,
+}
+
+/// What can be seen of it without asking or starting anything.
+pub(super) fn check(config: &LambdaAuthorizer) -> Result<(), String> {
+    match &config.function {
+        #[cfg(feature = "local")]
+        AuthorizerFunction::Local(process) => crate::upstream::check_process(process),
+        _ => Ok(()),
+    }
 }
 
 impl Lambda {

@@ -27,7 +27,7 @@ Examples:
 
 Exit codes:
   0 all answers came to their end; 1 it could not start; 2 the configuration or the arguments are
-  wrong; 130 (SIGINT), 143 (SIGTERM) a signal ended it and answers were cut";
+  wrong; 130 (SIGINT), 143 (SIGTERM) a signal ended it and answers were cut, or it had not started";
 
 #[derive(Subcommand)]
 pub(super) enum Command {

@@ -19,7 +19,14 @@ pub(super) async fn run(file: &Path, listen: &[SocketAddr]) -> Result<ExitCode, 
     let config = read_watched(file, listen, &mut watch)?;
     let mut grace = config.shutdown_grace();
     note(&config);
-    let gateway = Gateway::start(config).await.map_err(|error| match error {
+    let started = tokio::select! {
+        started = Gateway::start(config) => started,
+        code = signals.end() => {
+            say("stream-gateway: ended by a signal before it had started");
+            return Ok(ExitCode::from(code));
+        }
+    };
+    let gateway = started.map_err(|error| match error {
         Error::Configuration(complaints) => complaints.into(),
         error => Failure::System(error.to_string()),
     })?;
@@ -31,19 +38,25 @@ pub(super) async fn run(file: &Path, listen: &[SocketAddr]) -> Result<ExitCode, 
         };
         match signal {
             Signal::End { code } => break code,
-            Signal::Reload => match reload(&gateway, file, listen, &mut watch).await {
-                Ok(newer) => grace = newer,
-                Err(complaints) => {
-                    say(&complaints);
-                    say("stream-gateway: goes on with what it had");
+            Signal::Reload => {
+                let reloaded = tokio::select! {
+                    reloaded = reload(&gateway, file, listen, &mut watch) => reloaded,
+                    code = signals.end() => break code,
+                };
+                match reloaded {
+                    Ok(newer) => grace = newer,
+                    Err(complaints) => {
+                        say(&complaints);
+                        say("stream-gateway: goes on with what it had");
+                    }
                 }
-            },
+            }
         }
     };
     say(&format!("stream-gateway: ends; answers have {} s to come to theirs", grace.as_secs()));
     let cut = tokio::select! {
         cut = gateway.shutdown(grace) => cut.exchanges,
-        Signal::End { code } = again(&mut signals) => {
+        code = signals.end() => {
             say("stream-gateway: cut off by a second signal");
             return Ok(ExitCode::from(code));
         }
@@ -124,14 +137,5 @@ async fn changed(watch: &mut Option<Watch>) {
     match watch {
         Some(watch) => watch.changed().await,
         None => std::future::pending().await,
-    }
-}
-
-/// The next signal that ends the gateway.
-async fn again(signals: &mut Signals) -> Signal {
-    loop {
-        if let end @ Signal::End { .. } = signals.next().await {
-            return end;
-        }
     }
 }

@@ -2,6 +2,11 @@
 
 use std::io;
 
+/// What a shell gives to whom SIGINT and SIGTERM kill: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+#[cfg(unix)]
+const TERMINATED: u8 = 143;
+
 /// What somebody outside wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
@@ -35,8 +40,17 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             Some(()) = self.hangup.recv() => Signal::Reload,
-            Some(()) = self.interrupt.recv() => Signal::End { code: 130 },
-            Some(()) = self.terminate.recv() => Signal::End { code: 143 },
+            Some(()) = self.interrupt.recv() => Signal::End { code: INTERRUPTED },
+            Some(()) = self.terminate.recv() => Signal::End { code: TERMINATED },
+            else => std::future::pending().await,
+        }
+    }
+
+    /// The next one that ends the gateway, by its code; others stay for later. Cancel safe.
+    pub(super) async fn end(&mut self) -> u8 {
+        tokio::select! {
+            Some(()) = self.interrupt.recv() => INTERRUPTED,
+            Some(()) = self.terminate.recv() => TERMINATED,
             else => std::future::pending().await,
         }
     }
@@ -54,9 +68,17 @@ impl Signals {
 
     pub(super) async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Signal::End { code: 130 },
+            Ok(()) => Signal::End { code: INTERRUPTED },
             // Without a handler it keeps its default, and the process ends.
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn end(&mut self) -> u8 {
+        loop {
+            if let Signal::End { code } = self.next().await {
+                return code;
+            }
         }
     }
 }

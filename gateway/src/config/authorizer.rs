@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::api_arn::ApiArn;
 use super::identity_source::IdentitySource;
 use super::quantity;
-use super::upstream::{LocalTable, Process};
+use super::upstream::{LocalTable, NO_FUNCTION, Process, is_function};
 
 /// How long an answer is kept when nothing is said, and the longest time (API Gateway developer guide, "Use
 /// API Gateway Lambda authorizers": 300 seconds, at most one hour).
@@ -95,7 +95,7 @@ pub(crate) enum AnswerKind {
 
 /// As TOML has it: the keys of all kinds, since only so a wrong one has its line.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [authorizers.NAME]")]
 pub(super) struct Table {
     kind: Spanned<Kind>,
     /// Of every kind.
@@ -145,14 +145,14 @@ enum Payload {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "lambda = { function = \"f\" }")]
 struct Service {
-    function: String,
+    function: Spanned<String>,
     qualifier: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ name = \"...\", sha256 = \"...\" }")]
 struct Key {
     name: String,
     sha256: String,
@@ -205,7 +205,10 @@ impl Table {
         let at = self.kind.span();
         let function = match (self.lambda, self.local) {
             (Some(Service { function, qualifier }), None) => {
-                AuthorizerFunction::Service { function, qualifier }
+                if !is_function(function.get_ref()) {
+                    return Err((Some(function.span()), NO_FUNCTION.into()));
+                }
+                AuthorizerFunction::Service { function: function.into_inner(), qualifier }
             }
             (None, Some(local)) => {
                 let span = local.span();
@@ -400,6 +403,7 @@ mod tests {
         for (table, line, reason) in [
             ("".to_owned(), 3, "there is no authorizer \"door\""),
             (lambda.to_owned(), 6, "say type"),
+            (format!("{}{token}{who}", lambda.replace("\"a\"", "\"\"")), 7, "no name of a function"),
             (format!("{lambda}{token}"), 6, "one identity"),
             (format!("{lambda}type = \"REQUEST\"\n"), 6, "kept by who asks"),
             (format!("{lambda}{token}{who}ttl = \"2h\"\n"), 10, "an hour at most"),

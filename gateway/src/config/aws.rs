@@ -10,7 +10,7 @@ use super::{Wrong, tls};
 
 /// What is not said is looked for as every AWS SDK does.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [aws]")]
 pub(crate) struct Aws {
     pub(crate) region: Option<String>,
     /// A section of the AWS configuration files.

@@ -135,8 +135,42 @@ pub(super) fn in_our_words(message: &str) -> String {
     }
     match message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
         Some((name, _)) => format!("{name} is missing here: write {name} = ..."),
-        None => message.to_owned(),
+        None => of_another_type(message).unwrap_or_else(|| message.to_owned()),
     }
+}
+
+/// What serde says of a value that cannot be there, without the value: it may be a secret in the wrong place.
+fn of_another_type(message: &str) -> Option<String> {
+    let (said, wanted) = message.rsplit_once(", expected ")?;
+    let is = if let Some(found) = said.strip_prefix("invalid type: ") {
+        let kinds = [
+            ("string", "this is a text"),
+            ("integer", "this is a number"),
+            ("floating point", "this is a number"),
+            ("boolean", "this is true or false"),
+            ("sequence", "this is a list"),
+            ("map", "this is a table"),
+        ];
+        let kind = kinds.into_iter().find(|(kind, _)| found.starts_with(kind));
+        kind.map_or("this is something else", |(_, is)| is)
+    } else if said.starts_with("invalid value: ") || said.starts_with("invalid length ") {
+        "this cannot be"
+    } else {
+        return None;
+    };
+    let integer = |wanted: &str| {
+        let bits = wanted.strip_prefix(['u', 'i'])?;
+        (bits == "size" || bits.parse::<u8>().is_ok()).then_some("a whole number")
+    };
+    let wanted = match wanted {
+        "a string" | "path string" | "string" => "a text, in quotes",
+        "a boolean" => "true or false",
+        "a map" => "a table: { NAME = ... }",
+        "a sequence" => "a list: [ ... ], or [[NAME]] for one of tables",
+        wanted if wanted.starts_with("a nonzero ") => "a whole number, from 1 on",
+        wanted => integer(wanted).unwrap_or(wanted),
+    };
+    Some(format!("{is}: write {wanted}"))
 }
 
 /// The one of these that was meant, if one is like it.
@@ -160,5 +194,26 @@ mod tests {
         assert_eq!(told, "there is no word 3.0 here: did you mean 2.0?");
         assert_eq!(in_our_words("missing field `path`"), "path is missing here: write path = ...");
         assert_eq!(in_our_words("invalid type"), "invalid type");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_there_is_not_repeated() {
+        for (told, ours) in [
+            (
+                "type: string \"hush, expected hush\", expected a map",
+                "a text: write a table: { NAME = ... }",
+            ),
+            ("type: integer `12345`, expected a string", "a number: write a text, in quotes"),
+            ("type: floating point `1.5`, expected u32", "a number: write a whole number"),
+            (
+                "type: map, expected a sequence",
+                "a table: write a list: [ ... ], or [[NAME]] for one of tables",
+            ),
+            ("type: unit value, expected a boolean", "something else: write true or false"),
+        ] {
+            assert_eq!(in_our_words(&format!("invalid {told}")), format!("this is {ours}"));
+        }
+        let told = in_our_words("invalid value: integer `-5`, expected a nonzero u32");
+        assert_eq!(told, "this cannot be: write a whole number, from 1 on");
     }
 }

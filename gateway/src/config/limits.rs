@@ -35,7 +35,7 @@ const BODY_DEFAULT: u64 = 6 * 1_000_000;
 
 /// What is not said is a default.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [limits]")]
 pub(crate) struct Limits {
     #[serde(default, deserialize_with = "headers")]
     headers: Option<u64>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
@@ -95,21 +96,21 @@ fn address(written: Spanned<String>, wrong: &mut Vec<Wrong>) -> Option<Spanned<S
     }
 }
 
-/// What others reach who perhaps should not.
+/// What others reach who perhaps should not, each with its place in the file if it has one.
 pub(super) fn notes(
-    listen: &[Spanned<SocketAddr>],
-    admin: Option<&Spanned<SocketAddr>>,
+    listen: impl Iterator<Item = (Option<Range<usize>>, SocketAddr)>,
+    admin: Option<(Option<Range<usize>>, SocketAddr)>,
     tls: bool,
 ) -> Vec<Wrong> {
-    let open = |address: &&Spanned<SocketAddr>| !address.get_ref().ip().is_loopback();
-    let listen = listen.iter().filter(open).filter(|_| !tls).map(|address| {
+    let open = |(_, address): &(_, SocketAddr)| !address.ip().is_loopback();
+    let listen = listen.filter(open).filter(|_| !tls).map(|(span, address)| {
         let reason = "others reach this without TLS, so everybody between may read and change what is sent: \
                       add tls = { certificate, key }, or have a proxy with TLS before it";
-        (Some(address.span()), format!("{}: {reason}", address.get_ref()))
+        (span, format!("{address}: {reason}"))
     });
-    let admin = admin.into_iter().filter(open).map(|address| {
+    let admin = admin.into_iter().filter(open).map(|(span, address)| {
         let reason = "others reach the metrics, which nothing protects";
-        (Some(address.span()), format!("{}: {reason}", address.get_ref()))
+        (span, format!("{address}: {reason}"))
     });
     listen.chain(admin).collect()
 }

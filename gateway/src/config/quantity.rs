@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Of time: `250ms`, `30s`, `15m`. A number without a unit is refused: of what?
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
+    let Written(text) = Written::deserialize(from)?;
     let parsed = humantime::parse_duration(&text);
     let duration = parsed
         .map_err(|_| de::Error::custom(format!("{text:?} is no time: write 250ms, 30s or 15m")))?;
@@ -17,6 +17,31 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
         return Err(de::Error::custom("no time at all: leave the line out for the default"));
     }
     Ok(Some(duration))
+}
+
+/// A text, or word of what to write in its place.
+struct Written(String);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Written;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time with its unit, such as \"30s\"")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Written, E> {
+                Ok(Written(text.to_owned()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Written, E> {
+                Err(E::custom(format!("{number} of what? write \"{number}s\" for seconds")))
+            }
+        }
+        from.deserialize_any(Text)
+    }
 }
 
 /// Of bytes: `64KiB`, `6MB`, or a plain number of bytes.

@@ -33,7 +33,7 @@ pub(crate) struct Route {
 
 /// As TOML has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [[routes]]")]
 pub(super) struct Table {
     path: Spanned<String>,
     #[serde(default)]

@@ -12,7 +12,7 @@ const SEGMENT_SIZE_LEAST: u64 = 64 * 1024;
 
 /// For all routes with `segments = true` together; what is not said is the library's default.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table: [segments]")]
 pub(crate) struct Segments {
     /// Bytes held for clients, of all requests together.
     #[serde(default, deserialize_with = "quantity::size")]

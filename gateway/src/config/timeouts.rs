@@ -8,7 +8,7 @@ use super::quantity;
 
 /// How long to wait for what; what is not said is the library's default.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "timeouts = { idle = \"30s\" }")]
 pub(crate) struct Timeouts {
     #[serde(default, deserialize_with = "quantity::duration")]
     pub(crate) connect: Option<Duration>,

@@ -7,7 +7,10 @@ use toml::Spanned;
 
 /// With what the gateway proves who it is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "tls = { certificate = \"chain.pem\", key = \"key.pem\" }"
+)]
 pub(crate) struct Tls {
     /// PEM: the certificate, and those that vouch for it.
     pub(crate) certificate: Spanned<PathBuf>,

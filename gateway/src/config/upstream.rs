@@ -39,7 +39,7 @@ impl Upstream {
 
 /// A function of the service, called by InvokeWithResponseStream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "lambda = { function = \"f\" }")]
 pub(crate) struct Lambda {
     /// A name, or an ARN.
     pub(crate) function: String,
@@ -115,6 +115,36 @@ impl<T> fmt::Debug for Unshown<T> {
 /// Where, and what.
 type Wrong = (Option<Range<usize>>, String);
 
+/// What is told of a function that is none. Without what was written, which may be meant for another key.
+pub(super) const NO_FUNCTION: &str = "`function` is no name of a function: write NAME, NAME:ALIAS or arn:aws:lambda:REGION:ACCOUNT:function:NAME";
+
+/// The longest name, in bytes (API reference of Invoke, "FunctionName").
+const NAME_MAX: usize = 64;
+
+/// Whether a function can be called so: by its name, a part of its ARN or all of it, each with a version or an
+/// alias (API reference of Invoke, "FunctionName").
+pub(super) fn is_function(text: &str) -> bool {
+    let word = |text: &str, more: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+        !text.is_empty() && text.chars().all(known)
+    };
+    let name = |text: &str| text.len() <= NAME_MAX && word(text, "-_");
+    let qualifier = |text: &str| word(text, "-_.$");
+    let account = |text: &str| word(text, "") && text.chars().all(|c| c.is_ascii_digit());
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        [one] => name(one),
+        [one, version] => name(one) && qualifier(version),
+        [owner, "function", one] => account(owner) && name(one),
+        [owner, "function", one, version] => account(owner) && name(one) && qualifier(version),
+        ["arn", partition, "lambda", region, owner, "function", one, ref rest @ ..] => {
+            let whole = word(partition, "-") && word(region, "-") && account(owner) && name(one);
+            whole && rest.len() <= 1 && rest.iter().all(|version| qualifier(version))
+        }
+        _ => false,
+    }
+}
+
 /// The upstream of a route, of the tables that it has. `folder` is that of the configuration file.
 pub(super) fn one_of(
     path: &Spanned<String>,
@@ -127,6 +157,9 @@ pub(super) fn one_of(
         (Some(lambda), None, None) => {
             let span = lambda.span();
             let lambda = lambda.into_inner();
+            if !is_function(&lambda.function) {
+                return Err((Some(span), NO_FUNCTION.into()));
+            }
             if lambda.mode == Mode::Buffered && lambda.prelude != Prelude::Auto {
                 let reason = "a buffered answer has no head of its own: leave `prelude` out";
                 return Err((Some(span), reason.into()));
@@ -198,12 +231,16 @@ mod tests {
             ("", 2, "a route needs one upstream"),
             ("lambda = { function = \"f\" }\nhttp = { url = \"http://h/\" }", 2, "has several"),
             ("lambda = { function = \"f\", event = \"3.0\" }", 4, "no word 3.0"),
+            ("lambda = { function = \"\" }", 4, "no name of a function"),
+            ("lambda = { function = \"hush hush\" }", 4, "no name of a function"),
+            ("lambda = { function = \"arn:aws:s3:::bucket\" }", 4, "no name of a function"),
             ("lambda = { function = \"f\", prelude = \"maybe\" }", 4, "no word maybe"),
             (
                 "lambda = { function = \"f\", mode = \"buffered\", prelude = \"never\" }",
                 4,
                 "no head",
             ),
+            ("http = { url = \"http://host:99999/\" }", 4, "a port that is none"),
             ("http = { url = \"ftp://host/\" }", 4, "http:// or https://"),
             ("http = { url = \"https://user:hush@host/\" }", 4, "user and a password"),
             ("http = { url = \"http://example.com/\", sign = \"lambda\" }", 4, "https://"),
@@ -215,12 +252,53 @@ mod tests {
             ("segments = true\nlambda = { function = \"f\", prelude = \"never\" }", 4, "head"),
             ("local = { command = \"a 'b\" }", 4, "quote"),
             ("local = { command = \"a\", limits = \"some\" }", 4, "no word some"),
-            ("local = { command = \"a\", concurrency = 0 }", 4, "nonzero"),
+            ("local = { command = \"a\", concurrency = 0 }", 4, "from 1 on"),
+            ("lambda = \"hush\"", 4, "this is a text: write lambda = { function = \"f\" }"),
+            ("http = \"https://hush/\"", 4, "write http = { url = \"https://...\" }"),
+            ("local = \"hush\"", 4, "write local = { command = \"PROGRAM\" }"),
+            (
+                "lambda = { function = \"f\", client_context = \"hush\" }",
+                4,
+                "this is a text: write a table",
+            ),
+            (
+                "local = { command = \"a\", environment = { KEY = 12345 } }",
+                4,
+                "this is a number: write a text, in quotes",
+            ),
+            (
+                "local = { command = \"a\", environment = { \"KEY=hush\" = \"\" } }",
+                4,
+                "none of an environment variable",
+            ),
+            ("http = { url = \"http://h/\", api_key_env = 12345 }", 4, "write a text, in quotes"),
         ];
         for (upstream, line, reason) in table {
             let (at, told) = refused(upstream);
-            assert!(told.contains(reason) && !told.contains("hush"), "{upstream}: {told}");
+            assert!(
+                told.contains(reason) && !told.contains("hush") && !told.contains("12345"),
+                "{upstream}: {told}"
+            );
             assert_eq!(at, Some(line), "{upstream}: {told}");
+        }
+    }
+
+    #[test]
+    fn functions_have_names_and_arns() {
+        let arn = "arn:aws-us-gov:lambda:us-gov-west-1:111122223333:function:my-function_1";
+        for function in [
+            "f",
+            "f:live",
+            "f:$LATEST",
+            "f:$LATEST.PUBLISHED",
+            "111122223333:function:f:7",
+            arn,
+            &format!("{arn}:live"),
+        ] {
+            assert!(super::is_function(function), "{function}");
+        }
+        for function in ["a/b", "f:", ":f", "f:a:b", &format!("{arn}:a:b"), &"f".repeat(65)] {
+            assert!(!super::is_function(function), "{function}");
         }
     }
 

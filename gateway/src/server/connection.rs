@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, Version};
 use http_body_util::Either;
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -22,9 +24,20 @@ use super::unread::{Bodies, Watched};
 use crate::answer::Sent;
 use crate::config::Limits;
 use crate::event::OverTls;
+use crate::hang_up::HangUp;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How long a connection without an answer may take for its last words once the gateway closes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a connection has nothing to say before its system asks whether the other is still there, how often it
+/// asks, and how many times: one whose client is gone without a word ends within two minutes. Many ways between
+/// forget a silent connection after five.
+const ASKED_AFTER: Duration = Duration::from_secs(60);
+const ASKED_EVERY: Duration = Duration::from_secs(15);
+const ASKED_TIMES: u32 = 4;
 
 pub(super) async fn serve(
     stream: TcpStream,
@@ -35,6 +48,10 @@ pub(super) async fn serve(
     // Without it the last small frame waits for the peer's delayed acknowledgement, about 40 ms.
     if stream.set_nodelay(true).is_err() {
         return; // the peer is gone already
+    }
+    let asked = TcpKeepalive::new().with_time(ASKED_AFTER).with_interval(ASKED_EVERY);
+    if let Err(err) = SockRef::from(&stream).set_tcp_keepalive(&asked.with_retries(ASKED_TIMES)) {
+        tracing::debug!(%err, "a client that is gone will be noticed later");
     }
     let (limits, tls) = {
         let generation = shared.generation.load();
@@ -65,11 +82,13 @@ async fn talk(
 ) {
     let activity = Activity::new(Some(Arc::clone(&shared.activity)));
     let bodies = Arc::new(Bodies::default());
+    let hang_up = HangUp::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(over_tls) = over_tls {
             request.extensions_mut().insert(over_tls);
         }
         let watching = (request.version() == Version::HTTP_2).then(|| Arc::clone(&bodies));
+        request.extensions_mut().insert(hang_up.clone());
         let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
         async move { Ok::<_, Infallible>(watched(answered.await, watching.as_deref())) }
     });
@@ -89,8 +108,13 @@ async fn talk(
             () = super::closed(&mut closes), if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();
+                // What has answered may still be sending; what has not would wait for the rest of a head.
+                if !activity.has_begun() {
+                    unused.set(activity.unused(LAST_WORDS));
+                }
             }
             never = unread.as_mut() => match never {},
+            () = hang_up.wanted() => return,
             () = unused.as_mut() => {
                 // One that was told already does not go by itself.
                 if told || !activity.has_begun() {
@@ -116,6 +140,8 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_send_buf_size(BUFFER_BYTES)
+        .keep_alive_interval(limits.header_read())
+        .keep_alive_timeout(limits.header_read())
         .max_header_list_size(header_list)
         .max_concurrent_streams(limits.streams_per_connection());
     builder

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 
+use crate::access_log::AccessLog;
+use crate::authorization::Authorizers;
 use crate::aws::Access;
-use crate::config::{AccessLog, Complaint, Complaints, Config, Limits};
+use crate::config::{self, Complaint, Complaints, Config, Limits};
 use crate::exchange::Records;
 use crate::front::Front;
 use crate::tls;
-use crate::upstream::Lasting;
+use crate::upstream::{self, Lasting};
 
 /// One configuration, ready.
 pub(super) struct Generation {
@@ -23,7 +25,7 @@ pub(super) struct Generation {
     /// As they were asked for.
     listen: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
-    access_log: AccessLog,
+    access_log: config::AccessLog,
 }
 
 impl Generation {
@@ -64,11 +66,19 @@ impl Generation {
     pub(super) async fn check(config: &Config) -> Result<(), Complaints> {
         let tls = config.tls.as_ref().map_or(Ok(()), |tls| tls::acceptor(tls).map(drop));
         let aws = Access::new(config).check().await;
-        let wrong: Vec<_> = [tls, aws].into_iter().filter_map(Result::err).collect();
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(Complaints::new(wrong.into_iter().map(|wrong| config.complaint(wrong)).collect()))
+        let wrong = [tls, aws].into_iter().filter_map(Result::err);
+        let mut wrong: Vec<Complaint> = wrong.map(|wrong| config.complaint(wrong)).collect();
+        wrong.extend(
+            AccessLog::check(&config.access_log)
+                .map_err(|error| config.access_log_complaint(&error))
+                .err(),
+        );
+        wrong.extend(Authorizers::check(config));
+        wrong.extend(config.routes.iter().filter_map(|route| {
+            let reason = upstream::check(&route.upstream, &config.environment).err()?;
+            Some(config.complaint((Some(route.path.span()), reason)))
+        }));
+        if wrong.is_empty() { Ok(()) } else { Err(Complaints::new(wrong)) }
     }
 
     /// What of this cannot follow `before` in a running gateway.

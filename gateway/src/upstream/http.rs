@@ -52,6 +52,11 @@ struct Limits {
     total: Option<Duration>,
 }
 
+/// Looks whether the key that it names is there.
+pub(super) fn check(http: &config::Http, environment: &Environment) -> Result<(), String> {
+    http.api_key_env.as_deref().map_or(Ok(()), |name| api_key(name, environment).map(drop))
+}
+
 impl Http {
     /// `loaded` is there if requests are to be signed.
     pub(super) fn new(
@@ -152,18 +157,26 @@ impl Http {
 }
 
 /// The value of the environment variable `name`, which no message shows.
+/// Whether it is one without doubt. What is not may be the key itself, written in the wrong place.
+fn is_like_a_variable(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.contains('_') && name.chars().all(known)
+}
+
 fn api_key(name: &str, environment: &Environment) -> Result<HeaderValue, String> {
-    let key = environment.variable(name).ok_or_else(|| {
-        format!("the environment variable {name} has the API key of a route, and is not set")
-    })?;
+    let variable = match is_like_a_variable(name) {
+        true => format!("the environment variable {name}"),
+        false => "the environment variable that api_key_env names".to_owned(),
+    };
+    let key = environment
+        .variable(name)
+        .ok_or_else(|| format!("{variable} has the API key of a route, and is not set"))?;
     match HeaderValue::from_str(key.trim()) {
         Ok(mut key) if !key.is_empty() => {
             key.set_sensitive(true);
             Ok(key)
         }
-        _ => {
-            Err(format!("the environment variable {name} is empty, or no text for an HTTP header"))
-        }
+        _ => Err(format!("{variable} is empty, or no text for an HTTP header")),
     }
 }
 

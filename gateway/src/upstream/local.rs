@@ -2,6 +2,7 @@
 //! command in the same way, and ended with the last of them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use aws_config::{BehaviorVersion, Region};
@@ -42,20 +43,23 @@ impl Services {
     }
 }
 
+/// Where it runs.
+pub(super) fn directory(process: &config::Process) -> Result<PathBuf, String> {
+    let directory = match process.directory.as_os_str().is_empty() {
+        true => std::env::current_dir(),
+        false => std::path::absolute(&process.directory),
+    };
+    let directory = directory.map_err(|error| format!("the folder of a function: {error}"))?;
+    match directory.is_dir() {
+        true => Ok(directory),
+        false => Err(format!("{}: no such folder for a function to run in", directory.display())),
+    }
+}
+
 impl Service {
     async fn start(process: &config::Process) -> Result<Self, String> {
-        let config::Process { command, environment, directory, limits, .. } = process;
-        let directory = match directory.as_os_str().is_empty() {
-            true => std::env::current_dir(),
-            false => std::path::absolute(directory),
-        };
-        let directory = directory.map_err(|error| format!("the folder of a function: {error}"))?;
-        if !directory.is_dir() {
-            return Err(format!(
-                "{}: no such folder for a function to run in",
-                directory.display()
-            ));
-        }
+        let config::Process { command, environment, limits, .. } = process;
+        let directory = directory(process)?;
         let mut function = Function::from_command_line(FUNCTION, &command.0)
             .map_err(|error| error.to_string())?
             .current_dir(directory);

@@ -2,7 +2,7 @@
 
 use stream_gateway::Config;
 
-use crate::support::{Folder, text};
+use crate::support::{Folder, SOMEWHERE, text};
 
 /// A route that is right, in four lines.
 const ROUTE: &str =
@@ -37,15 +37,19 @@ fn each_mistake_is_told_by_its_line() {
         // Times and sizes.
         ("shutdown_grace = \"soon\"\n".into(), 1, "\"soon\" is no time: write 250ms, 30s or 15m"),
         ("shutdown_grace = \"0s\"\n".into(), 1, "no time at all"),
-        (with("timeouts = { idle = 30 }"), 5, "expected a string"),
+        (with("timeouts = { idle = 30 }"), 5, "30 of what? write \"30s\""),
+        (with("timeouts = { idle = true }"), 5, "write a time with its unit, such as \"30s\""),
+        (with("timeouts = \"30s\""), 5, "write timeouts = { idle = \"30s\" }"),
+        ("[routes]\n".into(), 1, "[[NAME]] for one of tables"),
+        ("tls = \"c.pem\"\n".into(), 1, "write tls = { certificate"),
         (with("timeouts = {\n  idle = \"1s\",\n  total = \"1 fortnight\" }"), 7, "is no time"),
         ("[timeouts]\nidle = \"-1s\"\n".into(), 2, "is no time"),
         (with("body_max = \"lots\""), 5, "\"lots\" is no size: write 64KiB, 6MB or 1048576"),
         (with("body_max = -1"), 5, "-1 is no size"),
         (with("body_max = [1]"), 5, "a size: 64KiB"),
         ("[limits]\nheaders = \"1KiB\"\n".into(), 2, "8KiB at least, 1MiB at most"),
-        ("[limits]\nconnections = 0\n".into(), 2, "nonzero"),
-        ("[limits]\nstreams_per_connection = -5\n".into(), 2, "-5"),
+        ("[limits]\nconnections = 0\n".into(), 2, "a whole number, from 1 on"),
+        ("[limits]\nstreams_per_connection = -5\n".into(), 2, "a whole number, from 1 on"),
         // TLS and AWS.
         ("tls = { certificate = \"c.pem\" }\n".into(), 1, "key is missing here"),
         ("[tls]\ncertificate = \"c.pem\"\nkeys = \"k.pem\"\n".into(), 3, "did you mean key?"),
@@ -123,6 +127,11 @@ fn what_others_reach_is_said_and_served() {
         notes[0].starts_with("g.toml:2: 0.0.0.0:2: others reach this without TLS"),
         "{notes:?}"
     );
+    // Also by the flag, which has no line; and not where the flag takes the place of the file's.
+    let flag =
+        Config::parse(SOMEWHERE, "g.toml").unwrap().listen_on(vec!["0.0.0.0:0".parse().unwrap()]);
+    assert!(flag.notes()[0].to_string().starts_with("g.toml: 0.0.0.0:0: others reach this"));
+    assert!(open.listen_on(vec!["127.0.0.1:0".parse().unwrap()]).notes().is_empty());
     let admin = Config::parse("admin = \"[::]:9090\"\n", "g.toml").unwrap();
     assert!(admin.notes()[0].reason().contains("metrics"));
     let tls = "listen = \"0.0.0.0:2\"\ntls = { certificate = \"c\", key = \"k\" }\n";

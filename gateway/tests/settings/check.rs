@@ -1,6 +1,6 @@
 //! `check` says what can be said without starting anything.
 
-use crate::support::{ANYWHERE, Folder, Program, certificate, text};
+use crate::support::{ANYWHERE, Folder, Program, SOMEWHERE, certificate, text};
 
 #[test]
 fn a_right_file_is_said_to_be() {
@@ -104,4 +104,64 @@ fn a_variable_that_is_not_set_is_named() {
     let mut command = folder.command("run gateway.toml");
     command.env("A_KEY", "k");
     Program::start(command);
+}
+
+/// What `run` would refuse, `check` sees, at the same lines.
+#[test]
+fn what_run_refuses_is_seen_by_check() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    let route =
+        |upstream: &str| format!("[[routes]]\npath = \"/\"\nauthorizer = \"none\"\n{upstream}\n");
+    let door = |door: &str| format!("[authorizers.door]\n{door}\n");
+    for (file, line, reason) in [
+        (
+            route("http = { url = \"https://h/\", api_key_env = \"A_KEY\" }"),
+            2,
+            "variable A_KEY has",
+        ),
+        (
+            route("http = { url = \"https://h/\", api_key_env = \"HUSHhush\" }"),
+            2,
+            "that api_key_env names",
+        ),
+        (route("local = { command = \"f\", directory = \"nowhere\" }"), 2, "no such folder"),
+        (route("lambda = { function = \"\" }"), 4, "no name of a function"),
+        (
+            "\naccess_log = \"nowhere/access.log\"\n".into(),
+            2,
+            "access_log nowhere/access.log: No such",
+        ),
+        ("access_log = \"./folder\"\n".into(), 1, "access_log ./folder: Is a directory"),
+        (
+            door(
+                "kind = \"lambda\"\ntype = \"TOKEN\"\nidentity = [\"$request.header.Authorization\"]\n\
+                 local = { command = \"f\", directory = \"nowhere\" }",
+            ),
+            1,
+            "no such folder",
+        ),
+        (
+            door(
+                "kind = \"engine\"\nsettings = { scopes = { read = [\"GET /\"] }, jwt = { issuer = \"https://i\", \
+                 audience = [\"me\"], jwks_file = \"nowhere.json\", scopes = [\"read\"] } }",
+            ),
+            1,
+            "nowhere.json",
+        ),
+    ] {
+        folder.write("gateway.toml", format!("{file}{SOMEWHERE}"));
+        for command in ["check gateway.toml", "run gateway.toml"] {
+            let output = folder.output(command);
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command} {file}: {told}");
+            let first = format!("gateway.toml:{line}: ");
+            assert!(told.starts_with(&first) && told.contains(reason), "{command} {file}: {told}");
+            assert!(!told.contains("HUSH") && told.lines().count() == 1, "{command}: {told}");
+        }
+    }
+    // Looking makes no file.
+    folder.write("gateway.toml", format!("access_log = \"./access.log\"\n{SOMEWHERE}"));
+    assert!(folder.output("check gateway.toml").status.success());
+    assert!(!folder.path("access.log").exists());
 }

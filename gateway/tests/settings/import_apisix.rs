@@ -168,6 +168,11 @@ fn several_routes_and_stdin() {
 #[test]
 fn what_cannot_be_carried_over_is_refused_in_one_line() {
     let plugin = |rest: &str| format!(r#"{{ "function_uri": "https://h/", {rest} }}"#);
+    let route = |rest: &str| {
+        format!(
+            r#"{{ {rest}, "plugins": {{ "aws-lambda": {{ "function_uri": "https://h/" }} }} }}"#
+        )
+    };
     for (json, reason) in [
         ("{".into(), "line 1: this is no JSON"),
         ("{}".into(), "there is no aws-lambda plugin here"),
@@ -178,6 +183,17 @@ fn what_cannot_be_carried_over_is_refused_in_one_line() {
         (r#"{ "function_uri": "https://h/?key=hush" }"#.into(), "a user, a password or a query"),
         (r#"{ "function_uri": "ftp://h/" }"#.into(), "no http:// or https:// URL"),
         (plugin(r#""timeout": "3s""#), "no number of milliseconds"),
+        (plugin(r#""timeout": 999999999999999999"#), "longer than a year"),
+        (plugin(r#""max_req_body_size": "1MB""#), "max_req_body_size is no number"),
+        (plugin(r#""authorization": { "apikey": 123 }"#), "authorization.apikey is no text"),
+        (plugin(r#""authorization": { "iam": "hush" }"#), "authorization.iam is no object"),
+        (plugin(r#""authorization": ["hush"]"#), "authorization is no object"),
+        (r#"{ "function_uri": "https://h:99999/" }"#.into(), "a port that is none"),
+        (route(r#""uri": "/a", "methods": ["G T"]"#), "methods: \"G T\" is no method"),
+        (route(r#""uri": "/a", "methods": "GET""#), "methods is no list"),
+        (route(r#""uri": "/a", "methods": [1]"#), "methods has something that is no text"),
+        (route(r#""uri": 5"#), "uri is no text"),
+        (route(r#""uris": "/a""#), "uris is no list"),
         (
             plugin(r#""authorization": { "iam": { "service": "s3" } }"#),
             "neither lambda nor execute-api",
@@ -193,4 +209,62 @@ fn what_cannot_be_carried_over_is_refused_in_one_line() {
         assert!(told.starts_with("route.json: ") && told.contains(reason), "{json}: {told}");
         assert!(output.stdout.is_empty() && told.lines().count() == 1, "{json}: {told}");
     }
+}
+
+#[test]
+fn paths_match_what_they_matched_or_are_warned_of() {
+    let cases: [(&str, &[&str], &str); 11] = [
+        ("/a/*", &["/a/{rest+}", "/a/"], ""),
+        ("/*", &["/{rest+}", "/"], ""),
+        ("/a/:id", &["/a/{id}"], "its names are matched"),
+        ("/a/:id/*", &["/a/{id}/{rest+}", "/a/{id}/"], "its names are matched"),
+        ("/a/:rest/*", &["/a/{rest}/{rest_+}", "/a/{rest}/"], "its names are matched"),
+        ("/a/*path", &["/a/{path+}", "/a/"], "its names are matched"),
+        ("/api/v1*", &["/api/v1", "/api/v1/{rest+}"], "every path that begins so"),
+        ("/a/*/b", &[], "/a/*/b is left out"),
+        ("/a/b*c", &[], "/a/b*c is left out"),
+        ("/a b", &[], "it has ' ' in it"),
+        ("a", &[], "it begins with a slash"),
+    ];
+    for (uri, expected, told) in cases {
+        let route = format!(
+            r#"{{ "uris": ["/kept", "{uri}"], "plugins": {{ "aws-lambda": {{ "function_uri": "http://h/" }} }} }}"#
+        );
+        let output = import(&route);
+        let routes = routes(&output);
+        let paths: Vec<_> = routes.iter().map(|route| route["path"].as_str().unwrap()).collect();
+        assert_eq!(paths[0], "/kept");
+        assert_eq!(&paths[1..], expected, "{uri}");
+        let said = text(&output.stderr);
+        assert!(said.contains(told), "{uri}: {said}");
+    }
+}
+
+#[test]
+fn keys_of_different_routes_go_into_different_variables() {
+    let route = |name: &str, key: &str| {
+        format!(
+            r#"{{ "name": "{name}", "uri": "/{key}", "plugins": {{ "aws-lambda": {{
+                "function_uri": "https://h/", "authorization": {{ "apikey": "{key}" }} }} }} }}"#
+        )
+    };
+    let all = [
+        route("my-route", "hush-1"),
+        route("my-route", "hush-2"),
+        route("my.route", "$env://APISIX_MY_ROUTE_3_API_KEY"),
+        route("My route", "hush-4"),
+    ];
+    let list =
+        format!("[{}]", all.join(", ").replace("\"/$env://", "\"/").replace("\"/hush", "\"/h"));
+    let folder = Folder::new();
+    folder.write("route.json", list);
+    let output = folder.output("import apisix route.json");
+    let routes = routes(&output);
+    let variables: Vec<_> =
+        routes.iter().map(|route| route["http"]["api_key_env"].as_str().unwrap()).collect();
+    let numbered = ["", "_2", "_3", "_4"].map(|number| format!("APISIX_MY_ROUTE{number}_API_KEY"));
+    assert_eq!(variables, numbered);
+    let told = text(&output.stderr);
+    assert!(numbered.iter().all(|name| variables.contains(&name.as_str())), "{told}");
+    assert!(!told.contains("hush") && !text(&output.stdout).contains("hush"), "{told}");
 }

@@ -1,7 +1,7 @@
 //! A file that changes is served to new requests, while answers under way go on; a bad one changes nothing.
 
 use crate::support::{
-    ANYWHERE, Curled, Folder, Gate, Program, aws, curl, curl_until, route, service,
+    ANYWHERE, Curled, Folder, Gate, Program, aws, certificate, curl, curl_until, route, service,
 };
 
 /// Asks for an answer that stands at `gate`.
@@ -95,4 +95,29 @@ async fn several_addresses_answer_and_one_flag_takes_their_place() {
     let program = Program::start(folder.command("run gateway.toml --listen 127.0.0.3:0"));
     assert_eq!(program.said.len(), 1);
     assert!(program.said[0].starts_with("listening on http://127.0.0.3:"), "{:?}", program.said);
+}
+
+/// Of other certificates in the same file, in whichever way it is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_are_trusted_are_read_again() {
+    let route =
+        "[[routes]]\npath = \"/\"\nauthorizer = \"none\"\nhttp = { url = \"https://h/\" }\n";
+    for (setting, variable, named) in [
+        ("ca_bundle = \"roots.pem\"\n", "", "gateway.toml:3: ca_bundle roots.pem: "),
+        ("", "roots.pem", "AWS_CA_BUNDLE roots.pem: "),
+    ] {
+        let folder = Folder::new();
+        let (first, _) = certificate();
+        folder.write("roots.pem", first);
+        folder.write("gateway.toml", format!("{ANYWHERE}[aws]\n{setting}{route}"));
+        let mut command = folder.command("run gateway.toml");
+        command.env("AWS_CA_BUNDLE", variable);
+        let program = Program::start(command);
+        folder.replace("roots.pem", "nothing to trust");
+        program.tells(named).await;
+        program.tells("goes on with what it had").await;
+        let (second, _) = certificate();
+        folder.replace("roots.pem", second);
+        program.tells("serves gateway.toml anew").await;
+    }
 }

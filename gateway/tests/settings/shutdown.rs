@@ -1,8 +1,12 @@
 //! A gateway that is told to stop lets answers come to their end for a while, and says when it does not.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 
-use crate::support::{ANYWHERE, Folder, Gate, arrived, aws, curl, route, service, until};
+use crate::support::{
+    ANYWHERE, Folder, Gate, SOMEWHERE, arrived, aws, curl, route, service, until,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_come_to_their_end_and_nobody_new_is_let_in() {
@@ -91,4 +95,74 @@ async fn a_second_signal_cuts_at_once() {
     program.signal("-TERM");
     assert_eq!(program.ends().await.code(), Some(143));
     assert_eq!(curled.await.unwrap().code, Some(18));
+}
+
+/// Heads that are half sent, connections that have nothing to do, and none of them waits for the grace.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_an_exchange_end_at_once() {
+    let folder = Folder::new();
+    let limits = "[limits]\nheader_read_timeout = \"10m\"\n";
+    folder
+        .write("gateway.toml", format!("{ANYWHERE}shutdown_grace = \"10h\"\n{limits}{SOMEWHERE}"));
+    let request = "GET /nowhere HTTP/1.1\r\nhost: h\r\n\r\n";
+    for said in [
+        "".to_owned(),
+        "GET / HTTP/1.1\r\nho".to_owned(),
+        request.to_owned(),
+        format!("{request}GET / HTTP/1.1\r\nho"),
+        "PRI * HTTP/2.0\r\n\r\nSM".to_owned(),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_owned(),
+    ] {
+        let mut program = folder.run();
+        let mut client = TcpStream::connect(program.address()).unwrap();
+        client.write_all(said.as_bytes()).unwrap();
+        if said.starts_with(request) {
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                answer.extend(byte);
+            }
+        } else {
+            // A connection that comes later is served: the one before it was taken.
+            curl("", &program.url("/nowhere")).await;
+        }
+        program.signal("-TERM");
+        assert_eq!(program.ends().await.code(), Some(0), "{said:?}: {}", program.told());
+    }
+}
+
+/// A place where credentials are looked for that gives none: its program ends with its folder.
+fn waiting(folder: &Folder) -> String {
+    std::fs::create_dir(folder.path(".aws")).unwrap();
+    folder.write(".aws/config", "[default]\ncredential_process = sh wait.sh\n");
+    folder.write("wait.sh", "touch asked; while [ -e asked ]; do sleep 0.1; done\n");
+    format!("{ANYWHERE}[aws]\nregion = \"eu-west-1\"\n{}", route("/", "f"))
+}
+
+#[tokio::test]
+async fn a_signal_ends_what_is_not_yet_started() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let folder = Folder::new();
+        folder.write("gateway.toml", waiting(&folder));
+        let mut child = folder.command("run gateway.toml").spawn().unwrap();
+        until(|| folder.path("asked").exists().then_some(())).await.expect("it asks");
+        let sent = Command::new("kill").arg(signal).arg(child.id().to_string()).status();
+        assert!(sent.unwrap().success());
+        let ended = until(|| child.try_wait().unwrap()).await.expect("it ends");
+        assert_eq!(ended.code(), Some(code));
+    }
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_gateway_that_reloads() {
+    let folder = Folder::new();
+    folder.write("gateway.toml", format!("{ANYWHERE}{SOMEWHERE}"));
+    let mut program = folder.run();
+    let waiting = waiting(&folder);
+    folder.replace("gateway.toml", waiting);
+    until(|| folder.path("asked").exists().then_some(())).await.expect("it asks");
+    program.signal("-TERM");
+    assert_eq!(program.ends().await.code(), Some(0));
+    assert!(!program.told().contains("anew"), "{}", program.told());
 }

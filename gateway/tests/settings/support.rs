@@ -20,6 +20,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Listens anywhere, and at a place for metrics.
 pub(crate) const ANYWHERE: &str = "listen = \"127.0.0.1:0\"\n";
 
+/// A route that needs nothing to be there, and nothing to be said of AWS.
+pub(crate) const SOMEWHERE: &str = "[[routes]]\npath = \"/somewhere\"\nauthorizer = \"none\"\n\
+    http = { url = \"http://127.0.0.1:1/\" }\n";
+
 /// Functions `one` and `two`, which answer with their names.
 pub(crate) async fn service() -> LocalLambda {
     let tests = std::env::current_exe().unwrap();

@@ -4,12 +4,16 @@
 //! The fields are those of APISIX 3.18 (`apisix/plugins/aws-lambda.lua`,
 //! `apisix/plugins/serverless/generic-upstream.lua`).
 
+mod path;
 mod plugin;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
+use stream_gateway::Config;
 
 use super::document;
-use super::imported::{Imported, methods, name, other_plugins};
+use super::imported::{Imported, methods, name, other_plugins, quoted};
 
 /// The plugin's name.
 const PLUGIN: &str = "aws-lambda";
@@ -50,9 +54,10 @@ pub(super) fn import(text: &str) -> Result<Imported, String> {
     let json = document::json(text)
         .map_err(|reason| format!("{reason}: give a route as APISIX's Admin API shows it"))?;
     let mut imported = Imported::default();
+    let mut variables = BTreeSet::new();
     let mut found = 0;
     for object in objects(&json) {
-        found += usize::from(one(object, found, &mut imported)?);
+        found += usize::from(one(object, found, &mut variables, &mut imported)?);
     }
     if found == 0 {
         let reason = "there is no aws-lambda plugin here: give its object, or a route that has it";
@@ -80,8 +85,13 @@ fn objects(json: &Value) -> Vec<&Map<String, Value>> {
     }
 }
 
-/// Whether there was one.
-fn one(object: &Map<String, Value>, place: usize, imported: &mut Imported) -> Result<bool, String> {
+/// Whether there was one. `variables` are those that keys were put into by now.
+fn one(
+    object: &Map<String, Value>,
+    place: usize,
+    variables: &mut BTreeSet<String>,
+    imported: &mut Imported,
+) -> Result<bool, String> {
     let plugins = object.get("plugins").and_then(Value::as_object);
     let (route, settings) = match plugins.unwrap_or(object).get(PLUGIN) {
         Some(settings) => (plugins.map(|_| object), settings.as_object()),
@@ -91,21 +101,25 @@ fn one(object: &Map<String, Value>, place: usize, imported: &mut Imported) -> Re
     let settings = settings.ok_or("aws-lambda is no object here")?;
     let name = route.map_or_else(|| place.to_string(), |route| name(route, place));
     let mut warnings = Vec::new();
-    let upstream = plugin::upstream(settings, &name, &mut warnings).map_err(|reason| {
+    let of = |reason: String| {
         let of = route.map(|_| format!("route {name}: ")).unwrap_or_default();
         format!("{of}{reason}")
-    })?;
+    };
+    let upstream = plugin::upstream(settings, &name, variables, &mut warnings).map_err(&of)?;
+    if let Some(reason) = refused("/{rest+}", "", &upstream) {
+        return Err(of(reason));
+    }
     let paths = match route {
         Some(route) => {
             conditions(route, &mut warnings);
-            paths(route, &mut warnings)
+            paths(route, &mut warnings).map_err(&of)?
         }
         None => {
             warnings.push("a plugin's object says no path: / was written, change it".into());
             vec!["/".into()]
         }
     };
-    let methods = route.and_then(|route| route.get("methods")).map(methods).unwrap_or_default();
+    let methods = route.map_or(Ok(Vec::new()), methods_of).map_err(&of)?;
     for path in paths {
         imported.route(&format!("APISIX: {name}"), &path, &methods, &upstream);
     }
@@ -113,45 +127,59 @@ fn one(object: &Map<String, Value>, place: usize, imported: &mut Imported) -> Re
     Ok(true)
 }
 
-fn paths(route: &Map<String, Value>, warnings: &mut Vec<String>) -> Vec<String> {
-    let several = route.get("uris").and_then(Value::as_array).into_iter().flatten();
-    let said = route.get("uri").into_iter().chain(several).filter_map(Value::as_str);
+/// Those that our configuration takes.
+fn paths(route: &Map<String, Value>, warnings: &mut Vec<String>) -> Result<Vec<String>, String> {
+    let several = match route.get("uris") {
+        None => [].iter(),
+        Some(uris) => uris.as_array().ok_or("uris is no list")?.iter(),
+    };
     let mut paths = Vec::new();
-    for uri in said {
-        if let Some(before) = uri.strip_suffix('*') {
-            match before.strip_suffix('/') {
-                // Our rest of a path is one part at least.
-                Some(before) => {
-                    paths.push(format!("{before}/{{rest+}}"));
-                    paths.push(format!("{before}/"));
-                }
-                None => {
-                    warnings.push(format!(
-                        "{uri} is every path that begins so; here a * begins after a slash: {before}/{{rest+}}"
-                    ));
-                    paths.push(format!("{before}/{{rest+}}"));
-                }
+    let mut said = false;
+    for uri in route.get("uri").into_iter().chain(several) {
+        said = true;
+        let uri = uri.as_str().ok_or("uri is no text")?;
+        for path in path::paths(uri, warnings) {
+            match refused(&path, "", LIKE_ANY) {
+                None if paths.contains(&path) => {}
+                None => paths.push(path),
+                Some(reason) => warnings.push(format!("{uri} is left out: {reason}")),
             }
-            continue;
         }
-        let parts = uri.split('/').map(|part| match part.strip_prefix(':') {
-            Some(name) => format!("{{{name}}}"),
-            None => part.to_owned(),
-        });
-        let path = parts.collect::<Vec<_>>().join("/");
-        if path != uri {
-            warnings.push(format!(
-                "{uri}: its names are matched but were not in the function's URL; put them into url, such as \
-                 url = \"https://.../{{NAME}}\""
-            ));
-        }
-        paths.push(path);
     }
-    if paths.is_empty() {
+    if !said {
         warnings.push("the route says no uri: / was written, change it".into());
         paths.push("/".into());
+    } else if paths.is_empty() {
+        warnings.push("no path of it is left: no route was written".into());
     }
-    paths
+    Ok(paths)
+}
+
+/// An upstream that any path may have.
+const LIKE_ANY: &str = "lambda = { function = \"f\" }";
+
+/// What our configuration has against a route of these lines.
+fn refused(path: &str, methods: &str, upstream: &str) -> Option<String> {
+    let route = format!(
+        "[[routes]]\npath = {}\nauthorizer = \"none\"\n{methods}\n{upstream}\n",
+        quoted(path)
+    );
+    let complaints = Config::parse(&route, "").err()?;
+    complaints.iter().next().map(|complaint| complaint.reason().to_owned())
+}
+
+/// Quoted. Without any of those that are written, a route would take all.
+fn methods_of(route: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let Some(written) = route.get("methods") else { return Ok(Vec::new()) };
+    let all = written.as_array().ok_or("methods is no list")?;
+    let methods = methods(written);
+    if methods.len() != all.len() {
+        return Err("methods has something that is no text".into());
+    }
+    match refused("/", &format!("methods = [{}]", methods.join(", ")), LIKE_ANY) {
+        Some(reason) => Err(format!("methods: {reason}")),
+        None => Ok(methods),
+    }
 }
 
 /// What else the route had, which is not carried over.

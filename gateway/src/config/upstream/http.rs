@@ -31,7 +31,7 @@ pub(crate) enum Sign {
 
 /// As TOML has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "http = { url = \"https://...\" }")]
 pub(in crate::config) struct Table {
     url: String,
     api_key_env: Option<String>,
@@ -82,6 +82,9 @@ fn check(url: &str, path: &str) -> Result<(), String> {
         return Err(
             "the URL has a user and a password, which nobody asks for: leave them out".into()
         );
+    }
+    if authority.as_str().len() > authority.host().len() && authority.port().is_none() {
+        return Err("the URL has a port that is none: write 1 to 65535, or leave it out".into());
     }
     let before_path = url.find("://").map_or(0, |at| at + "://".len());
     if url[before_path..].split(['/', '?']).next().is_some_and(|host| host.contains('{')) {

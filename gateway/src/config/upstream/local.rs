@@ -47,7 +47,7 @@ pub(crate) enum ServiceLimits {
 
 /// As TOML has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "local = { command = \"PROGRAM\" }")]
 pub(in crate::config) struct Table {
     command: String,
     #[serde(default)]
@@ -70,8 +70,8 @@ pub(in crate::config) struct Table {
 impl Table {
     pub(in crate::config) fn read(self, folder: &Path) -> Result<Local, String> {
         check(&self.command)?;
-        if let Some(name) = self.environment.keys().find(|name| !is_variable(name)) {
-            return Err(format!("{name:?} is no name of an environment variable"));
+        if !self.environment.keys().all(|name| is_variable(name)) {
+            return Err("a name in `environment` is none of an environment variable".into());
         }
         if self.mode == Mode::Buffered && self.prelude != Prelude::Auto {
             return Err("a buffered answer has no head of its own: leave `prelude` out".into());

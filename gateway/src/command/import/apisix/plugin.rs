@@ -1,6 +1,8 @@
 //! The object of the plugin comes in; the lines of a route that say who answers it go out, with a warning for
 //! each meaning that differs. Pure.
 
+use std::collections::BTreeSet;
+
 use http::Uri;
 use serde_json::{Map, Value};
 
@@ -12,6 +14,9 @@ const SERVICE_DEFAULT: &str = "execute-api";
 
 /// The largest payload of an invocation, in bytes (AWS Lambda developer guide, "Quotas").
 const PAYLOAD_MAX: u64 = 6 * 1_000_000;
+
+/// The longest time that is one, in milliseconds: a year.
+const TIMEOUT_MAX: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// All that the plugin has, and what every plugin may have.
 const KNOWN: [&str; 9] = [
@@ -26,10 +31,11 @@ const KNOWN: [&str; 9] = [
     "_meta",
 ];
 
-/// `name` is the route's, and becomes part of the names of variables.
+/// `name` is the route's, and becomes part of the names of variables; `variables` are those of the routes before.
 pub(super) fn upstream(
     settings: &Map<String, Value>,
     name: &str,
+    variables: &mut BTreeSet<String>,
     warnings: &mut Vec<String>,
 ) -> Result<String, String> {
     for key in settings.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
@@ -40,11 +46,11 @@ pub(super) fn upstream(
     }
     let mut http = vec![format!("url = {}", quoted(&url(settings)?))];
     let empty = Map::new();
-    let authorization = settings.get("authorization").and_then(Value::as_object).unwrap_or(&empty);
-    let iam = authorization.get("iam").and_then(Value::as_object);
-    match (authorization.get("apikey").and_then(Value::as_str), iam) {
+    let authorization = object(settings, "authorization", "authorization")?.unwrap_or(&empty);
+    let iam = object(authorization, "iam", "authorization.iam")?;
+    match (text(authorization, "apikey", "authorization.apikey")?, iam) {
         (Some(key), iam) => {
-            let variable = variable(key, name);
+            let variable = variable(key, name, variables);
             http.push(format!("api_key_env = {}", quoted(&variable)));
             warnings.push(format!(
                 "set the variable {variable} to what was authorization.apikey; it now replaces an x-api-key \
@@ -61,7 +67,7 @@ pub(super) fn upstream(
     }
     let mut lines = format!("http = {{ {} }}\n", http.join(", "));
     lines.push_str(&timeouts(settings, warnings)?);
-    lines.push_str(&body(settings, warnings));
+    lines.push_str(&body(settings, warnings)?);
     if settings.get("ssl_verify").and_then(Value::as_bool) == Some(false) {
         let reason = "ssl_verify = false is not carried over: certificates are always verified here; name the one \
                       to trust as ca_bundle in [aws]";
@@ -76,6 +82,22 @@ pub(super) fn upstream(
         ));
     }
     Ok(lines)
+}
+
+/// What is there has to be an object. No message quotes what it is.
+fn object<'a>(
+    of: &'a Map<String, Value>,
+    key: &str,
+    path: &str,
+) -> Result<Option<&'a Map<String, Value>>, String> {
+    let object = of.get(key).map(|value| value.as_object());
+    object.map(|object| object.ok_or_else(|| format!("{path} is no object"))).transpose()
+}
+
+/// The same of a text.
+fn text<'a>(of: &'a Map<String, Value>, key: &str, path: &str) -> Result<Option<&'a str>, String> {
+    let text = of.get(key).map(|value| value.as_str());
+    text.map(|text| text.ok_or_else(|| format!("{path} is no text"))).transpose()
 }
 
 /// No message quotes it: there may be a secret in it.
@@ -98,8 +120,8 @@ fn url(settings: &Map<String, Value>) -> Result<String, String> {
 }
 
 fn signing(iam: &Map<String, Value>, warnings: &mut Vec<String>) -> Result<[String; 2], String> {
-    let text = |key, default| iam.get(key).and_then(Value::as_str).unwrap_or(default);
-    let (region, service) = (text("aws_region", REGION_DEFAULT), text("service", SERVICE_DEFAULT));
+    let region = text(iam, "aws_region", "authorization.iam.aws_region")?.unwrap_or(REGION_DEFAULT);
+    let service = text(iam, "service", "authorization.iam.service")?.unwrap_or(SERVICE_DEFAULT);
     if !["lambda", "execute-api"].contains(&service) {
         let reason = "authorization.iam.service is neither lambda nor execute-api: nothing else is signed for here";
         return Err(reason.into());
@@ -119,19 +141,27 @@ fn signing(iam: &Map<String, Value>, warnings: &mut Vec<String>) -> Result<[Stri
     Ok([format!("sign = {}", quoted(service)), format!("region = {}", quoted(region))])
 }
 
-/// The variable that a key belongs into: the one that it is taken from already, or one by the route's name.
-fn variable(key: &str, name: &str) -> String {
+/// The variable that a key belongs into: the one that it is taken from already, or one by the route's name that no
+/// other route has.
+fn variable(key: &str, name: &str, variables: &mut BTreeSet<String>) -> String {
     let prefix = key.get(.."$env://".len()).filter(|prefix| prefix.eq_ignore_ascii_case("$env://"));
     if let Some(prefix) = prefix {
         let variable = key[prefix.len()..].split('/').next().unwrap_or_default();
         let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         if !variable.is_empty() && variable.chars().all(letters) {
+            variables.insert(variable.to_owned());
             return variable.to_owned();
         }
     }
     let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let name: String = name.to_ascii_uppercase().chars().map(letter).collect();
-    format!("APISIX_{name}_API_KEY")
+    let mut variable = format!("APISIX_{name}_API_KEY");
+    let mut number = 1;
+    while !variables.insert(variable.clone()) {
+        number += 1;
+        variable = format!("APISIX_{name}_{number}_API_KEY");
+    }
+    variable
 }
 
 fn timeouts(settings: &Map<String, Value>, warnings: &mut Vec<String>) -> Result<String, String> {
@@ -143,6 +173,9 @@ fn timeouts(settings: &Map<String, Value>, warnings: &mut Vec<String>) -> Result
     };
     let limit = said.as_u64().filter(|limit| *limit > 0);
     let limit = limit.ok_or("timeout is no number of milliseconds")?;
+    if limit > TIMEOUT_MAX {
+        return Err("timeout is longer than a year: write it in milliseconds".into());
+    }
     warnings.push(format!(
         "timeout {limit} ms was for connecting, sending and reading: written as connect, first_byte and idle; total \
          has no like in APISIX"
@@ -152,21 +185,22 @@ fn timeouts(settings: &Map<String, Value>, warnings: &mut Vec<String>) -> Result
     ))
 }
 
-fn body(settings: &Map<String, Value>, warnings: &mut Vec<String>) -> String {
-    match settings.get("max_req_body_size").and_then(Value::as_u64) {
+fn body(settings: &Map<String, Value>, warnings: &mut Vec<String>) -> Result<String, String> {
+    match settings.get("max_req_body_size") {
         Some(size) => {
+            let size = size.as_u64().ok_or("max_req_body_size is no number of bytes")?;
             if size > PAYLOAD_MAX {
                 warnings.push(format!(
                     "max_req_body_size {size} is carried over, but a function takes {PAYLOAD_MAX} bytes at most"
                 ));
             }
-            format!("body_max = {size}\n")
+            Ok(format!("body_max = {size}\n"))
         }
         None => {
             let reason = "APISIX took bodies of 64 MiB, here 6 MB are taken, as a function does: body_max to change \
                           it";
             warnings.push(reason.into());
-            String::new()
+            Ok(String::new())
         }
     }
 }
