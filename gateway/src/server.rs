@@ -5,6 +5,7 @@ mod activity;
 mod connection;
 mod doors;
 mod generation;
+mod socket;
 
 use std::io;
 use std::net::SocketAddr;

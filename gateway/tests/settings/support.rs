@@ -20,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Listens anywhere, and at a place for metrics.
 pub(crate) const ANYWHERE: &str = "listen = \"127.0.0.1:0\"\n";
 
+/// A route that nobody asks, for a configuration has one at least.
+pub(crate) const SOMEWHERE: &str = "[[routes]]\npath = \"/somewhere\"\nauthorizer = \"none\"\nhttp = { url = \"http://127.0.0.1:9/\" }\n";
+
 /// Functions `one` and `two`, which answer with their names.
 pub(crate) async fn service() -> LocalLambda {
     let tests = std::env::current_exe().unwrap();
