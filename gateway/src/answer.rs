@@ -25,6 +25,10 @@ const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-ver
 /// The type of a stream of server-sent events.
 const EVENT_STREAM: &str = "text/event-stream";
 
+/// The largest head of an answer that is passed on, in bytes of its names and values: as much as a stream's head may
+/// have (`invoker`).
+const HEAD_MAX: usize = 64 * 1024;
+
 /// What a client is sent.
 pub(crate) enum Sent {
     /// By the gateway itself.
@@ -48,7 +52,8 @@ impl Sent {
 ///
 /// # Errors
 ///
-/// The upstream failed behind the head of an answer without a body.
+/// The head is too large, or says of the length what cannot be; the upstream failed behind the head of an answer
+/// without a body.
 pub(crate) async fn response(
     answer: Answer,
     deadline: Option<Instant>,
@@ -63,7 +68,14 @@ pub(crate) async fn response(
             headers.insert(name, value);
         }
     }
-    let body = if has_body(&exchange.method, status) {
+    let has_body = has_body(&exchange.method, status);
+    let actual = if has_body { body.size_hint().exact() } else { None };
+    if let Err(reason) = size(&headers).and_then(|()| one_length(&mut headers, actual)) {
+        let request_id = exchange.invocation_id.clone();
+        let failure = Failure::new(Ending::Corrupt, StatusCode::BAD_GATEWAY, reason);
+        return Err((Failure { request_id, ..failure }, exchange));
+    }
+    let body = if has_body {
         exchange.answered(status);
         let events = (sse_errors && is_plain_event_stream(&headers)).then(EventStreamEnd::default);
         if events.is_some() {
@@ -77,7 +89,7 @@ pub(crate) async fn response(
         if let Err(failure) = in_time(deadline, nothing_more(body)).await {
             return Err((failure, exchange));
         }
-        if status == StatusCode::NO_CONTENT {
+        if [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT].contains(&status) {
             headers.remove(header::CONTENT_LENGTH); // RFC 9110, section 8.6
         }
         exchange.answered(status);
@@ -100,9 +112,42 @@ pub(crate) fn own(response: Response<Bytes>, exchange: Box<Exchange>) -> Respons
     Response::from_parts(head, Sent::Own(Full::new(body), exchange))
 }
 
-/// RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5.
+/// RFC 9110, sections 9.3.2, 15.3.5, 15.3.6 and 15.4.5.
 fn has_body(method: &Method, status: StatusCode) -> bool {
-    *method != Method::HEAD && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+    let without = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+    *method != Method::HEAD && !without.contains(&status)
+}
+
+fn size(headers: &HeaderMap) -> Result<(), &'static str> {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    match headers.iter().map(bytes).sum::<usize>() > HEAD_MAX {
+        true => Err("the head of the answer has more than 64 KiB"),
+        false => Ok(()),
+    }
+}
+
+/// Makes one length of one that is there several times (RFC 9110, section 8.6). `actual` is the body's, if that is
+/// known.
+fn one_length(headers: &mut HeaderMap, actual: Option<u64>) -> Result<(), &'static str> {
+    let mut said: Option<u64> = None;
+    for value in headers.get_all(header::CONTENT_LENGTH) {
+        for length in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            // `parse` alone would take a sign as well.
+            let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+            let length = std::str::from_utf8(length).ok().filter(|_| digits);
+            let length = length.and_then(|length| length.parse().ok());
+            let length = length.ok_or("the content-length of the answer is no number")?;
+            if said.replace(length).is_some_and(|before| before != length) {
+                return Err("the answer has several lengths that differ");
+            }
+        }
+    }
+    let Some(said) = said else { return Ok(()) };
+    if actual.is_some_and(|actual| actual != said) {
+        return Err("the content-length of the answer is not its length");
+    }
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(said));
+    Ok(())
 }
 
 /// An encoded one cannot be added to.

@@ -182,6 +182,11 @@ impl Config {
             let span = |route: usize| routes.get(route).map(|route| route.path.span());
             wrong.extend(reasons.into_iter().map(|(route, reason)| (span(route), reason)));
         }
+        // Perhaps somebody is writing the file at this moment.
+        if routes.is_empty() && wrong.is_empty() {
+            let reason = "there is no route in it: write [[routes]] with a path, an authorizer and an upstream";
+            wrong.push((None, reason.into()));
+        }
         if !wrong.is_empty() {
             return Err(source.complaints(wrong));
         }

@@ -194,6 +194,11 @@ impl Front {
             head.uri = manner::without_stage(rest, &head.uri)?;
         }
         let head = &*head;
+        if head.method == Method::CONNECT {
+            // A yes would be one to a tunnel, and there is none.
+            let reason = "this is no proxy: it has no tunnels";
+            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, reason));
+        }
         let (served, parameters) = self.find(&head.method, head.uri.path())?;
         exchange.on_route(&served.label);
         let place = Arc::clone(&served.places).try_acquire_owned();

@@ -15,7 +15,17 @@ use template::Template;
 pub(crate) struct Routes {
     /// Paths without a rest, then those with one, the longest before it first: the order of API Gateway's
     /// HTTP APIs (developer guide, "Create routes"), and `matchit` has no `/{a}` beside `/{a+}`.
-    paths: Vec<matchit::Router<Vec<Choice>>>,
+    paths: Vec<Paths>,
+}
+
+/// Paths of one place in that order. Each method has all paths that take it, so that a path that does not take it
+/// hides none that does.
+#[derive(Debug, Default)]
+struct Paths {
+    /// The methods that some route names, in their order.
+    named: BTreeMap<String, (Method, matchit::Router<Choice>)>,
+    /// Of all other methods.
+    any: matchit::Router<Choice>,
 }
 
 /// One route of a path.
@@ -82,37 +92,79 @@ impl Routes {
             }
             same.push(Choice { methods: methods.clone(), route, names });
         }
-        let mut paths: BTreeMap<_, matchit::Router<_>> = BTreeMap::new();
+        let mut groups: BTreeMap<_, Vec<(Template, Vec<Choice>)>> = BTreeMap::new();
         for (template, same) in choices {
-            let Some(first) = same.first().map(|choice| choice.route) else { continue };
             let order = template.before_rest.map_or((0, Reverse(0)), |parts| (1, Reverse(parts)));
-            if let Err(error) = paths.entry(order).or_default().insert(template.pattern, same) {
-                let path = routes[first].path.get_ref();
-                let reason = format!("{path:?} cannot stand beside the other routes: {error}");
-                wrong.push((first, reason));
+            groups.entry(order).or_default().push((template, same));
+        }
+        let mut paths = Vec::with_capacity(groups.len());
+        for group in groups.into_values() {
+            match Paths::new(&group) {
+                Ok(group) => paths.push(group),
+                Err((route, error)) => {
+                    let path = routes[route].path.get_ref();
+                    let reason = format!("{path:?} cannot stand beside the other routes: {error}");
+                    wrong.push((route, reason));
+                }
             }
         }
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        Ok(Self { paths: paths.into_values().collect() })
+        Ok(Self { paths })
     }
 
-    /// The route with the longest literal path, and of those one that names the method.
+    /// Of the routes that take the method the one with the longest literal path, and of those one that names the
+    /// method.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
-        let mut others = Vec::new();
-        for found in self.paths.iter().filter_map(|paths| paths.at(path).ok()) {
-            let named = found.value.iter().find(|choice| choice.methods.contains(method));
-            let any = || found.value.iter().find(|choice| choice.methods.is_empty());
-            if let Some(choice) = named.or_else(any) {
-                let values = found.params.iter().map(|(_, value)| value.to_owned());
-                let parameters = choice.names.iter().cloned().zip(values).collect();
-                return Found::Route { route: choice.route, parameters };
-            }
-            others.extend(found.value.iter().flat_map(|choice| choice.methods.iter().cloned()));
+        for paths in &self.paths {
+            let named = paths.named.get(method.as_str()).map(|(_, named)| named);
+            let Ok(found) = named.unwrap_or(&paths.any).at(path) else { continue };
+            let values = found.params.iter().map(|(_, value)| value.to_owned());
+            let parameters = found.value.names.iter().cloned().zip(values).collect();
+            return Found::Route { route: found.value.route, parameters };
         }
-        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+        let mut others: BTreeMap<&str, &Method> = BTreeMap::new();
+        for (name, (other, named)) in self.paths.iter().flat_map(|paths| &paths.named) {
+            if named.at(path).is_ok() {
+                others.insert(name, other);
+            }
+        }
+        match others.is_empty() {
+            true => Found::Nothing,
+            false => Found::OtherMethods(others.into_values().cloned().collect()),
+        }
     }
+}
+
+impl Paths {
+    /// Or the route whose path cannot be beside the others, and why.
+    fn new(group: &[(Template, Vec<Choice>)]) -> Result<Self, (usize, matchit::InsertError)> {
+        let mut paths = Self::default();
+        for method in group.iter().flat_map(|(_, same)| same).flat_map(|choice| &choice.methods) {
+            let of_method = || (method.clone(), matchit::Router::new());
+            paths.named.entry(method.as_str().to_owned()).or_insert_with(of_method);
+        }
+        for (template, same) in group {
+            let any = same.iter().find(|choice| choice.methods.is_empty());
+            for (method, named) in paths.named.values_mut() {
+                let choice = same.iter().find(|choice| choice.methods.contains(method)).or(any);
+                insert(named, template, choice)?;
+            }
+            insert(&mut paths.any, template, any)?;
+        }
+        Ok(paths)
+    }
+}
+
+fn insert(
+    router: &mut matchit::Router<Choice>,
+    template: &Template,
+    choice: Option<&Choice>,
+) -> Result<(), (usize, matchit::InsertError)> {
+    let Some(choice) = choice else { return Ok(()) };
+    let inserted = router.insert(template.pattern.clone(), choice.clone());
+    inserted.map_err(|error| (choice.route, error))
 }
 
 #[cfg(test)]
@@ -147,7 +199,9 @@ mod tests {
         let routes = Routes::new(&Config::parse(&file, "g.toml").unwrap().routes).unwrap();
         for (method, path, expected, parameters) in [
             ("GET", "/a/b", "/a/b", &[][..]),
-            ("PUT", "/a/b", "/a/{rest+}", &[("rest", "b")]),
+            // A path that says more but does not take the method hides none that does.
+            ("PUT", "/a/b", "/a/{y}", &[("y", "b")]),
+            ("POST", "/a/b", "/a/{rest+}", &[("rest", "b")]),
             ("GET", "/a/c", "/a/{x}", &[("x", "c")]),
             ("PUT", "/a/c", "/a/{y}", &[("y", "c")]),
             ("POST", "/a/c", "/a/{rest+}", &[("rest", "c")]),
@@ -167,5 +221,26 @@ mod tests {
         }
         let others = routes.find(&Method::PUT, "/");
         assert_eq!(others, Found::OtherMethods(vec![Method::GET]));
+    }
+
+    #[test]
+    fn all_methods_of_a_path_are_told() {
+        let file =
+            [("/a/b", "GET"), ("/a/{x}", "PUT"), ("/{rest+}", "PATCH")].map(|(path, method)| {
+                format!(
+                    "[[routes]]\npath = {path:?}\nmethods = [{method:?}]\nauthorizer = \"none\"\n\
+                     lambda = {{ function = \"f\" }}\n"
+                )
+            });
+        let routes = Routes::new(&Config::parse(&file.concat(), "g.toml").unwrap().routes).unwrap();
+        let found = |method, path| routes.find(&method, path);
+        for (method, expected) in [(Method::GET, 0), (Method::PUT, 1), (Method::PATCH, 2)] {
+            let Found::Route { route, .. } = found(method, "/a/b") else { panic!("{expected}") };
+            assert_eq!(route, expected);
+        }
+        let all = vec![Method::GET, Method::PATCH, Method::PUT];
+        assert_eq!(found(Method::POST, "/a/b"), Found::OtherMethods(all));
+        let patch = Found::OtherMethods(vec![Method::PATCH]);
+        assert_eq!(found(Method::GET, "/c"), patch);
     }
 }

@@ -6,6 +6,7 @@ mod connection;
 mod doors;
 mod generation;
 mod impatient;
+mod socket;
 mod unread;
 
 use std::io;

@@ -111,6 +111,26 @@ async fn a_fault_in_mid_stream_never_looks_whole() {
     }
 }
 
+/// Whose body ends with its connection: it is reset (curl: "Failure when receiving data").
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_in_mid_stream_never_looks_whole_to_an_old_client() {
+    let local = service().await;
+    let gateway = Gateway::start(&local.endpoint_url(), ANY);
+    let mut lines = 0;
+    for (fault, ending) in FAULTS {
+        misbehave(&local, fault);
+        let path = format!("/fail?how=never&after={SENT}");
+        let curled = gateway.curl("--http1.0", &path).await;
+        assert_eq!((curled.code, curled.status()), (Some(56), 200), "{fault}");
+        lines += 1;
+        let logged = gateway.last_logged(lines).await;
+        assert_eq!(logged["ending"], ending, "{fault}: {logged}");
+    }
+    local.clear_faults();
+    let whole = gateway.curl("--http1.0", &format!("/fail?how=never&after={SENT}")).await;
+    assert_eq!((whole.code, whole.body.len()), (Some(0), SENT));
+}
+
 /// Silence is limited by the route's own times.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_falls_silent_is_cut() {

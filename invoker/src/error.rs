@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::operation::invoke_with_response_stream::InvokeWithResponseStreamError;
+use aws_sdk_lambda::types::ThrottleReason;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 
@@ -242,8 +244,8 @@ impl Error {
 
     /// What the SDK says of a call to `endpoint` that got no stream; it had `connect` for the
     /// connection.
-    pub(crate) fn from_sdk(
-        error: SdkError<InvokeWithResponseStreamError, HttpResponse>,
+    pub(crate) fn from_sdk<E: Refusal>(
+        error: SdkError<E, HttpResponse>,
         endpoint: Option<&str>,
         connect: Duration,
     ) -> Self {
@@ -274,6 +276,16 @@ impl Error {
             _ => (ErrorKind::InvalidInput, "the call cannot be made as it is".to_owned()),
         };
         Self::new(kind, message).with_source(causes)
+    }
+
+    /// What the SDK says of a call by Invoke, whose answer is read as a whole, as this library says it of its
+    /// own calls. `connect` is the limit that the SDK had for the connection.
+    pub fn of_invoke(error: SdkError<InvokeError, HttpResponse>, connect: Duration) -> Self {
+        if matches!(error, SdkError::ResponseError(_)) {
+            let message = "the connection broke within the answer";
+            return Self::new(ErrorKind::Truncated, message).with_source(Causes::of(&error));
+        }
+        Self::from_sdk(error, None, connect)
     }
 
     /// A call that got no answer. Only words tell how far it came.
@@ -389,20 +401,42 @@ impl std::error::Error for Error {
     }
 }
 
-fn from_refusal(raw: &HttpResponse, error: &InvokeWithResponseStreamError) -> Error {
+/// What the service says when it does not call a function.
+pub(crate) trait Refusal: ProvideErrorMetadata + std::error::Error + 'static {
+    /// Whether it has no capacity, and which.
+    fn throttled(&self) -> Option<Option<&ThrottleReason>>;
+}
+
+impl Refusal for InvokeWithResponseStreamError {
+    fn throttled(&self) -> Option<Option<&ThrottleReason>> {
+        match self {
+            Self::TooManyRequestsException(throttled) => Some(throttled.reason()),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for InvokeError {
+    fn throttled(&self) -> Option<Option<&ThrottleReason>> {
+        match self {
+            Self::TooManyRequestsException(throttled) => Some(throttled.reason()),
+            _ => None,
+        }
+    }
+}
+
+fn from_refusal<E: Refusal>(raw: &HttpResponse, error: &E) -> Error {
     let status = raw.status().as_u16();
     let code = quotable(error.code().unwrap_or("an error without a name"));
     let message = match error.message().map(told) {
         Some(text) if !text.is_empty() => format!("the service refused with {code}: {text}"),
         _ => format!("the service refused with {code} (HTTP {status})"),
     };
-    let kind = match error {
-        InvokeWithResponseStreamError::TooManyRequestsException(throttled) => {
-            ErrorKind::Throttled {
-                reason: throttled.reason().map(|reason| quotable(reason.as_str())),
-            }
+    let kind = match error.throttled() {
+        Some(reason) => {
+            ErrorKind::Throttled { reason: reason.map(|reason| quotable(reason.as_str())) }
         }
-        _ => refusal_kind(status, code),
+        None => refusal_kind(status, code),
     };
     let wait = |name, unit: Duration| {
         let number: u32 = raw.headers().get(name)?.trim().parse().ok()?;

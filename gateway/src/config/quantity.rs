@@ -7,6 +7,9 @@ use bytesize::ByteSize;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
+/// The longest time, in seconds: a year. Clocks have no room for all that can be written.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Of time: `250ms`, `30s`, `15m`. A number without a unit is refused: of what?
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let Written(text) = Written::deserialize(from)?;
@@ -15,6 +18,9 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
         .map_err(|_| de::Error::custom(format!("{text:?} is no time: write 250ms, 30s or 15m")))?;
     if duration.is_zero() {
         return Err(de::Error::custom("no time at all: leave the line out for the default"));
+    }
+    if duration > LONGEST {
+        return Err(de::Error::custom(format!("{text:?} is too long: a year (365d) at most")));
     }
     Ok(Some(duration))
 }

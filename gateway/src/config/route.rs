@@ -80,6 +80,10 @@ impl Table {
         for method in self.methods {
             let text = method.get_ref();
             match Method::from_bytes(text.as_bytes()) {
+                Ok(Method::CONNECT) => {
+                    let reason = "CONNECT asks for a tunnel, and this is no proxy: leave it out";
+                    return Err((Some(method.span()), reason.into()));
+                }
                 Ok(known) if *text == text.to_ascii_uppercase() => methods.push(known),
                 _ => {
                     let reason = format!("{text:?} is no method: write GET, POST, ...");

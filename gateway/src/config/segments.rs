@@ -10,6 +10,9 @@ use super::quantity;
 /// own time to begin.
 const SEGMENT_SIZE_LEAST: u64 = 64 * 1024;
 
+/// The most of either, in bytes: what the library counts with.
+const MOST: u64 = 4 * 1024 * 1024 * 1024;
+
 /// For all routes with `segments = true` together; what is not said is the library's default.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, expecting = "a table: [segments]")]
@@ -31,7 +34,7 @@ impl Segments {
         for (name, size) in
             [("memory_limit", self.memory_limit), ("segment_size", self.segment_size)]
         {
-            if size.is_some_and(|size| size < least || size > u64::from(u32::MAX)) {
+            if size.is_some_and(|size| size < least || size > MOST) {
                 return Err(format!("`{name}` of [segments] is from {least} bytes to 4 GiB"));
             }
         }

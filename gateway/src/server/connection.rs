@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, Version};
+use http::{Request, Response, Version, header};
+use http_body::Body as _;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use super::Shared;
 use super::activity::{Activity, Exchange, Held};
 use super::impatient::Impatient;
+use super::socket::{EndsByClose, Socket};
 use super::unread::{Bodies, Watched};
 use crate::answer::Sent;
 use crate::config::Limits;
@@ -39,6 +41,22 @@ const ASKED_AFTER: Duration = Duration::from_secs(60);
 const ASKED_EVERY: Duration = Duration::from_secs(15);
 const ASKED_TIMES: u32 = 4;
 
+/// What HTTP/2 counts for each field of a head beside its name and value, in bytes (RFC 9113, section 6.5.2).
+const FIELD_BYTES: usize = 32;
+
+/// The fewest fields of a head that are taken, which is what hyper takes of itself, and the most: a request
+/// has to be told of a larger one in words, and a map of headers has room for 24,576.
+const FIELDS_LEAST: usize = 100;
+const FIELDS_MOST: usize = 16 * 1024;
+
+/// Who a connection is with.
+#[derive(Clone)]
+struct Client {
+    peer: SocketAddr,
+    over_tls: Option<OverTls>,
+    ends_by_close: EndsByClose,
+}
+
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -57,16 +75,19 @@ pub(super) async fn serve(
         let generation = shared.generation.load();
         (generation.limits.clone(), generation.tls.clone())
     };
+    let ends_by_close = EndsByClose::default();
+    let stream = Socket::new(stream, ends_by_close.clone());
     let stream = Impatient::new(stream, limits.write());
+    let client = Client { peer, over_tls: tls.as_ref().map(|_| OverTls), ends_by_close };
     let Some(tls) = tls else {
-        return talk(stream, peer, None, shared, &limits, closes).await;
+        return talk(stream, client, shared, &limits, closes).await;
     };
     let accepted = tokio::select! {
         accepted = tokio::time::timeout(limits.header_read(), tls.accept(stream)) => accepted,
         () = super::closed(&mut closes) => return,
     };
     match accepted {
-        Ok(Ok(stream)) => talk(stream, peer, Some(OverTls), shared, &limits, closes).await,
+        Ok(Ok(stream)) => talk(stream, client, shared, &limits, closes).await,
         Ok(Err(err)) => tracing::debug!(%err, "a client's TLS cannot be"),
         Err(_) => tracing::debug!("a client's TLS took too long"),
     }
@@ -74,8 +95,7 @@ pub(super) async fn serve(
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    peer: SocketAddr,
-    over_tls: Option<OverTls>,
+    client: Client,
     shared: Arc<Shared>,
     limits: &Limits,
     mut closes: watch::Receiver<bool>,
@@ -84,12 +104,12 @@ async fn talk(
     let bodies = Arc::new(Bodies::default());
     let hang_up = HangUp::default();
     let service = service_fn(|mut request: Request<Incoming>| {
-        if let Some(over_tls) = over_tls {
+        if let Some(over_tls) = client.over_tls {
             request.extensions_mut().insert(over_tls);
         }
         let watching = (request.version() == Version::HTTP_2).then(|| Arc::clone(&bodies));
         request.extensions_mut().insert(hang_up.clone());
-        let answered = answer(Arc::clone(&shared), request, peer, activity.begin());
+        let answered = answer(Arc::clone(&shared), request, client.clone(), activity.begin());
         async move { Ok::<_, Infallible>(watched(answered.await, watching.as_deref())) }
     });
     let builder = builder(limits);
@@ -134,6 +154,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read())
+        .max_headers((limits.headers() / FIELD_BYTES).clamp(FIELDS_LEAST, FIELDS_MOST))
         .max_buf_size(BUFFER_BYTES.max(limits.headers()));
     let header_list = u32::try_from(limits.headers()).unwrap_or(u32::MAX);
     builder
@@ -150,11 +171,18 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    client: Client,
     exchange: Exchange,
 ) -> Response<Held<Sent>> {
     let front = Arc::clone(&shared.generation.load().front);
-    front.answer(request, peer).await.map(|body| Held::new(body, exchange))
+    let knows_no_chunks = request.version() < Version::HTTP_11;
+    let response = front.answer(request, client.peer).await;
+    let has_length = response.headers().contains_key(header::CONTENT_LENGTH)
+        || response.body().size_hint().exact().is_some();
+    if knows_no_chunks && !has_length {
+        client.ends_by_close.set();
+    }
+    response.map(|body| Held::new(body, exchange))
 }
 
 /// With its body watched where a client may leave one alone of its connection's.

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::config::retry::RetryConfig;
-use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::operation::RequestId as _;
-use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use serde::Deserialize;
 
 use super::{Answer, Ending, Failure, lambda, proxy_answer};
 use crate::config::{self, EventFormat, Timeouts};
+
+/// As the library waits for connections.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// For all of an answer, since it comes at once: as long as the library waits for a first byte.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -30,7 +33,9 @@ pub(super) struct Buffered {
     tenant_id: Option<String>,
     /// In base64, as the service takes it.
     client_context: Option<String>,
-    /// The longest wait.
+    /// The longest wait for a connection.
+    connect: Duration,
+    /// The longest wait for all of it.
     within: Duration,
 }
 
@@ -45,24 +50,31 @@ impl Buffered {
         let client_context = context.map(|context| {
             BASE64_STANDARD.encode(serde_json::Value::Object(context.0.clone()).to_string())
         });
-        let limits = [timeouts.first_byte, timeouts.total].into_iter().flatten();
+        let connect = timeouts.connect.unwrap_or(CONNECT);
+        let answer = timeouts.first_byte.unwrap_or(ANSWER);
         // Calls are repeated by the front alone, which knows what may be.
-        let mut config = config.to_builder().retry_config(RetryConfig::disabled());
-        if let Some(limit) = timeouts.connect {
-            let limits = aws_sdk_lambda::config::timeout::TimeoutConfig::builder();
-            config = config.timeout_config(limits.connect_timeout(limit).build());
-        }
+        let config = config
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(connect).build());
         Self {
             client: aws_sdk_lambda::Client::from_conf(config.build()),
             function: function.to_owned(),
             qualifier: settings.and_then(|settings| settings.qualifier.clone()),
             tenant_id: settings.and_then(|settings| settings.tenant_id.clone()),
             client_context,
-            within: limits.min().unwrap_or(ANSWER),
+            connect,
+            within: timeouts.total.map_or(answer, |total| total.min(answer)),
         }
     }
 
-    pub(super) async fn ask(&self, event: Bytes, format: EventFormat) -> Result<Answer, Failure> {
+    /// `event` is of a request with this method.
+    pub(super) async fn ask(
+        &self,
+        event: Bytes,
+        format: EventFormat,
+        method: &Method,
+    ) -> Result<Answer, Failure> {
         let call = self
             .client
             .invoke()
@@ -77,11 +89,13 @@ impl Buffered {
             let detail = format!("the function did not answer within {within}");
             Failure::new(Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT, detail)
         })?;
-        answer(output.map_err(|error| refused(&error))?, format)
+        let output = output
+            .map_err(|error| lambda::failure(invoker::Error::of_invoke(error, self.connect)))?;
+        answer(output, format, method)
     }
 }
 
-fn answer(output: InvokeOutput, format: EventFormat) -> Result<Answer, Failure> {
+fn answer(output: InvokeOutput, format: EventFormat, method: &Method) -> Result<Answer, Failure> {
     let request_id = output.request_id().map(str::to_owned);
     let executed_version = output.executed_version().map(str::to_owned);
     let payload = Bytes::from(output.payload.map(Blob::into_inner).unwrap_or_default());
@@ -95,8 +109,13 @@ fn answer(output: InvokeOutput, format: EventFormat) -> Result<Answer, Failure> 
     let Some((head, body)) = proxy_answer::read(&payload, format) else {
         return Err(bad("the function's answer is none of a proxy integration".into()));
     };
-    let (status, headers) = lambda::head(Some(&head))
+    let (status, mut headers) = lambda::head(Some(&head))
         .map_err(|failure| Failure { request_id: request_id.clone(), ..failure })?;
+    // All of it is here, so its length is known better than the function says. Without a body the length may be
+    // that of another answer (RFC 9110, section 8.6).
+    if *method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
     Ok(Answer { status, headers, body, request_id, executed_version })
 }
@@ -119,55 +138,26 @@ fn function_error(payload: &[u8], bad: impl FnOnce(String) -> Failure) -> Failur
     Failure { error_type: Some(error_type), ..bad(detail) }
 }
 
-/// Why the service did not call it.
-fn refused(error: &SdkError<InvokeError>) -> Failure {
-    let raw = error.raw_response();
-    let status = raw.map_or(0, |response| response.status().as_u16());
-    let code = error.code().unwrap_or("an error");
-    let (ending, answered, detail) = match (error, status) {
-        (SdkError::TimeoutError(_), _) => (
-            Ending::TimedOut,
-            StatusCode::GATEWAY_TIMEOUT,
-            "the service did not answer in time".into(),
-        ),
-        (_, 429) => (
-            Ending::Throttled,
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("the service has no capacity for the call ({code})"),
-        ),
-        (SdkError::ServiceError(_), 404) => {
-            (Ending::Refused, StatusCode::NOT_FOUND, format!("the service refused with {code}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_byte_is_waited_for_no_longer_where_only_all_has_a_limit() {
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+            .build();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (first_byte, total, within) in [
+            (None, None, 60),
+            (None, seconds(900), 60),
+            (None, seconds(5), 5),
+            (seconds(90), seconds(900), 90),
+        ] {
+            let timeouts = Timeouts { first_byte, total, ..Timeouts::default() };
+            let buffered = Buffered::new(config.clone(), "f", None, timeouts);
+            assert_eq!(buffered.within.as_secs(), within);
+            assert_eq!(buffered.connect, CONNECT);
         }
-        (SdkError::ServiceError(_), 413) => (
-            Ending::Refused,
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the service refused with {code}"),
-        ),
-        // A failure of the service's own, which passes.
-        (SdkError::ServiceError(_), 500..=504) => (
-            Ending::Refused,
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("the service failed with {code}"),
-        ),
-        (SdkError::ServiceError(_), _) => {
-            (Ending::Refused, StatusCode::BAD_GATEWAY, format!("the service refused with {code}"))
-        }
-        (SdkError::ConstructionFailure(_), _) => (
-            Ending::Unreachable,
-            StatusCode::BAD_GATEWAY,
-            "the call cannot be made as it is".into(),
-        ),
-        // It may have been run.
-        _ => {
-            let detail = "the service cannot be reached, or broke the connection";
-            (Ending::Truncated, StatusCode::BAD_GATEWAY, detail.into())
-        }
-    };
-    let header = |name| raw.and_then(|response| response.headers().get(name));
-    let wait = header("retry-after").and_then(|seconds| seconds.trim().parse::<u32>().ok());
-    Failure {
-        retry_after: wait.map(|seconds| Duration::from_secs(seconds.into())),
-        request_id: error.request_id().map(str::to_owned),
-        ..Failure::new(ending, answered, detail)
     }
 }

@@ -15,7 +15,7 @@ use http_body_util::Empty;
 use invoker::HttpClient;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::lambda::failure;
+use super::lambda::{failure, is_final};
 use super::{Answer, Ending, Failure};
 use crate::config::{self, Environment, Route};
 use crate::event::Shown;
@@ -96,12 +96,20 @@ impl Http {
             let detail = format!("the upstream did not begin to answer within {limit}");
             Failure::new(Ending::TimedOut, StatusCode::GATEWAY_TIMEOUT, detail)
         })??;
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let bodiless = shown.request.method == Method::HEAD
             || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
         if parts.status.is_informational() {
             let detail = "the upstream wants to speak another protocol";
             return Err(Failure::new(Ending::Refused, StatusCode::BAD_GATEWAY, detail));
+        }
+        if !is_final(&parts.status) {
+            let detail = format!("the upstream's status {} is none of HTTP", parts.status.as_str());
+            return Err(Failure::new(Ending::Refused, StatusCode::BAD_GATEWAY, detail));
+        }
+        if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+            // It counts in place of a length that came beside it (RFC 9112, section 6.3).
+            parts.headers.remove(header::CONTENT_LENGTH);
         }
         if !bodiless && !ends_provably(&parts) {
             let detail = "the upstream's answer has neither a length nor chunks: its end could not be told \
@@ -180,13 +188,14 @@ fn api_key(name: &str, environment: &Environment) -> Result<HeaderValue, String>
     }
 }
 
-/// Whether the last byte of an answer can be told from a connection that broke (RFC 9112, section 6.3).
+/// Whether the last byte of an answer can be told from a connection that broke (RFC 9112, section 6.3). Chunks
+/// of something else than the body, such as of its gzip, are none that could be passed on.
 fn ends_provably(parts: &http::response::Parts) -> bool {
-    let chunked = parts.version == Version::HTTP_11 && {
-        let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
-        let last = codings.next_back().and_then(|value| value.to_str().ok());
-        last.and_then(|value| value.rsplit(',').next())
-            .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = match (codings.next(), codings.next()) {
+        (Some(coding), None) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
     };
-    chunked || parts.headers.contains_key(header::CONTENT_LENGTH)
+    chunked && parts.version == Version::HTTP_11
+        || parts.headers.contains_key(header::CONTENT_LENGTH)
 }

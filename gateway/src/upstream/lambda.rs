@@ -92,7 +92,7 @@ impl Lambda {
         }
         let event = shown.event(self.format)?;
         if let Some(buffered) = &self.buffered {
-            return buffered.ask(event, self.format).await;
+            return buffered.ask(event, self.format, &shown.request.method).await;
         }
         let stream = self.invoker.invoke(self.invocation.clone().payload(event)).await;
         let stream = stream.map_err(failure)?;
@@ -155,15 +155,21 @@ pub(super) fn head(head: Option<&Head>) -> Result<(StatusCode, HeaderMap), Failu
     }
 }
 
+/// Of an answer, as HTTP has them: from 200 to 599 (RFC 9110, section 15).
+pub(super) fn is_final(status: &StatusCode) -> bool {
+    (200..600).contains(&status.as_u16())
+}
+
 fn of_head(head: &Head) -> Option<(StatusCode, HeaderMap)> {
-    let status = StatusCode::from_u16(head.status).ok().filter(|s| !s.is_informational())?;
+    let status = StatusCode::from_u16(head.status).ok().filter(is_final)?;
     let mut headers = HeaderMap::new();
     for (name, value) in &head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_str(value).ok()?);
+        // A map of headers has an end.
+        headers.try_append(name, HeaderValue::from_str(value).ok()?).ok()?;
     }
     for cookie in &head.cookies {
-        headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie).ok()?);
+        headers.try_append(header::SET_COOKIE, HeaderValue::from_str(cookie).ok()?).ok()?;
     }
     let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     if !bodiless && !headers.contains_key(header::CONTENT_TYPE) {
@@ -226,4 +232,18 @@ fn is_passing(code: &str) -> bool {
             | "EFSMountTimeoutException"
             | "SnapStartTimeoutException"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_with_more_than_a_map_holds_is_none() {
+        for (count, is_one) in [(10, true), (40_000, false)] {
+            let headers = (0..count).map(|n| (format!("x-{n}"), "1".to_owned())).collect();
+            let head = Head { status: 200, headers, cookies: Vec::new() };
+            assert_eq!(super::head(Some(&head)).is_ok(), is_one);
+        }
+    }
 }

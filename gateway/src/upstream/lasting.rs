@@ -21,7 +21,8 @@ impl Lasting {
     /// one before is held until its requests have ended.
     pub(super) fn budget(&self, limit: usize) -> MemoryBudget {
         let mut last = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = last.take().filter(|budget| budget.limit() == limit);
-        last.insert(same.unwrap_or_else(|| MemoryBudget::of(limit))).clone()
+        let new = MemoryBudget::of(limit); // which knows the most that there may be
+        let same = last.take().filter(|budget| budget.limit() == new.limit());
+        last.insert(same.unwrap_or(new)).clone()
     }
 }

@@ -1,11 +1,16 @@
 //! A payload goes to a function, of the service or of a command here, by Invoke; its whole answer comes back.
 
+use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::{Client, Config};
 
 #[cfg(feature = "local")]
 use super::local;
+
+/// How often an authorizer is asked at most, within the time that it has: its question changes nothing, and a
+/// client who may come in is not to be turned away for a throttle.
+const ATTEMPTS: u32 = 3;
 
 /// The longest word about why a function cannot be called, in bytes: codes of the service are shorter.
 const REASON_MAX: usize = 300;
@@ -29,6 +34,8 @@ pub(crate) struct Answered {
 
 impl Plain {
     pub(super) fn new(config: Config, name: &str, qualifier: Option<&str>) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = config.to_builder().retry_config(retries).build();
         Self {
             client: Client::from_conf(config),
             name: name.into(),

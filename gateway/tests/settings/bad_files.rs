@@ -44,6 +44,9 @@ fn each_mistake_is_told_by_its_line() {
         ("tls = \"c.pem\"\n".into(), 1, "write tls = { certificate"),
         (with("timeouts = {\n  idle = \"1s\",\n  total = \"1 fortnight\" }"), 7, "is no time"),
         ("[timeouts]\nidle = \"-1s\"\n".into(), 2, "is no time"),
+        (with("timeouts = { total = \"400d\" }"), 5, "a year (365d) at most"),
+        ("[limits]\nheader_read_timeout = \"18446744073709551615s\"\n".into(), 2, "a year"),
+        (with("[segments]\nmemory_limit = \"4097MiB\""), 5, "to 4 GiB"),
         (with("body_max = \"lots\""), 5, "\"lots\" is no size: write 64KiB, 6MB or 1048576"),
         (with("body_max = -1"), 5, "-1 is no size"),
         (with("body_max = [1]"), 5, "a size: 64KiB"),
@@ -67,6 +70,7 @@ fn each_mistake_is_told_by_its_line() {
         (path("/a?b"), 2, "'?' in it"),
         (format!("{ROUTE}{ROUTE}"), 6, "the same path and method (/a)"),
         (format!("{}{}", path("/{a}/b"), path("/{c}/b")), 6, "the same path and method (/{a}/b)"),
+        (with("methods = [\n  \"GET\",\n  \"CONNECT\"]"), 7, "this is no proxy"),
         (with("methods = [\"get\"]"), 5, "\"get\" is no method: write GET"),
         (with("methods = [\n  \"GET\",\n  \"A B\",\n]"), 7, "\"A B\" is no method"),
         (
@@ -97,6 +101,21 @@ fn each_mistake_is_told_by_its_line() {
 }
 
 #[test]
+fn what_is_as_much_as_there_may_be_is_taken() {
+    for most in ["[segments]\nmemory_limit = \"4GiB\"", "[timeouts]\ntotal = \"365d\""] {
+        Config::parse(&format!("{most}\n{ROUTE}"), "gateway.toml").expect(most);
+    }
+}
+
+#[test]
+fn without_a_route_there_is_nothing_to_serve() {
+    for file in ["", "\n# routes\n", "listen = \"127.0.0.1:1\"\n"] {
+        let told = Config::parse(file, "gateway.toml").unwrap_err().to_string();
+        assert!(told.starts_with("gateway.toml: there is no route in it"), "{told}");
+    }
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once_and_in_order() {
     let file = "listen = \"here\"\n\n[[routes]]\npath = \"/a\"\n\n\
         [[routes]]\npath = \"/{a+}/b\"\nauthorizer = \"none\"\nlambda = { function = \"f\" }\n\n\
@@ -120,7 +139,8 @@ fn the_same_path_may_be_there_for_other_methods_and_by_other_names() {
 
 #[test]
 fn what_others_reach_is_said_and_served() {
-    let open = Config::parse("listen = [\"127.0.0.1:1\",\n\"0.0.0.0:2\"]\n", "g.toml").unwrap();
+    let parse = |first: &str| Config::parse(&format!("{first}{ROUTE}"), "g.toml").unwrap();
+    let open = parse("listen = [\"127.0.0.1:1\",\n\"0.0.0.0:2\"]\n");
     let notes: Vec<_> = open.notes().iter().map(ToString::to_string).collect();
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(
@@ -132,10 +152,10 @@ fn what_others_reach_is_said_and_served() {
         Config::parse(SOMEWHERE, "g.toml").unwrap().listen_on(vec!["0.0.0.0:0".parse().unwrap()]);
     assert!(flag.notes()[0].to_string().starts_with("g.toml: 0.0.0.0:0: others reach this"));
     assert!(open.listen_on(vec!["127.0.0.1:0".parse().unwrap()]).notes().is_empty());
-    let admin = Config::parse("admin = \"[::]:9090\"\n", "g.toml").unwrap();
+    let admin = parse("admin = \"[::]:9090\"\n");
     assert!(admin.notes()[0].reason().contains("metrics"));
     let tls = "listen = \"0.0.0.0:2\"\ntls = { certificate = \"c\", key = \"k\" }\n";
-    assert!(Config::parse(tls, "g.toml").unwrap().notes().is_empty());
+    assert!(parse(tls).notes().is_empty());
 }
 
 #[test]

@@ -10,11 +10,13 @@ fn a_right_file_is_said_to_be() {
     folder.write("k.pem", key);
     folder.write(
         "gateway.toml",
-        "listen = \"0.0.0.0:8080\"\ntls = { certificate = \"c.pem\", key = \"k.pem\" }\n",
+        format!(
+            "listen = \"0.0.0.0:8080\"\ntls = {{ certificate = \"c.pem\", key = \"k.pem\" }}\n{SOMEWHERE}"
+        ),
     );
     let output = folder.output("check gateway.toml");
     assert_eq!(text(&output.stderr), "");
-    assert_eq!(text(&output.stdout), "gateway.toml: nothing wrong, 0 routes\n");
+    assert_eq!(text(&output.stdout), "gateway.toml: nothing wrong, 1 route\n");
     assert!(output.status.success());
 }
 
@@ -35,7 +37,10 @@ fn files_that_cannot_be_used_are_told_by_their_lines() {
         ("certificate = \"c.pem\"\nkey = \"c.pem\"", 3, "has no private key in PEM"),
         ("certificate = \"c.pem\"\nkey = \"other.pem\"", 3, "is not the certificate's"),
     ] {
-        folder.write("gateway.toml", format!("[tls]\n{tls}\n[aws]\nca_bundle = \"empty.pem\"\n"));
+        folder.write(
+            "gateway.toml",
+            format!("[tls]\n{tls}\n[aws]\nca_bundle = \"empty.pem\"\n{SOMEWHERE}"),
+        );
         for command in ["check gateway.toml", "run gateway.toml"] {
             let output = folder.output(command);
             let told = text(&output.stderr);
@@ -53,7 +58,7 @@ fn files_that_cannot_be_used_are_told_by_their_lines() {
 #[test]
 fn a_proxy_that_is_none_is_told_without_its_password() {
     let folder = Folder::new();
-    folder.write("gateway.toml", "");
+    folder.write("gateway.toml", SOMEWHERE);
     let output =
         folder.command("check gateway.toml").env("HTTPS_PROXY", "socks9://u:hush@h").output();
     let output = output.unwrap();

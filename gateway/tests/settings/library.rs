@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use stream_gateway::{Config, Error, Gateway};
 
-use crate::support::curl;
+use crate::support::{SOMEWHERE, curl};
 
 fn config(text: &str) -> Config {
-    Config::parse(text, "gateway.toml").unwrap()
+    Config::parse(&format!("{text}{SOMEWHERE}"), "gateway.toml").unwrap()
 }
 
 const STATUS: &str = "-o /dev/null -w %{http_code}";

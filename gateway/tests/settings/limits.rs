@@ -1,16 +1,21 @@
 //! Clients that ask for too much are told; those that are too slow are cut.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{ANYWHERE, Folder, Gate, PATIENCE, Program, aws, curl, route, service};
+use crate::support::{
+    ANYWHERE, Folder, Gate, PATIENCE, Program, SOMEWHERE, aws, curl, route, service,
+};
 
 const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nhost: h\r\n\r\n";
 
 fn program(limits: &str) -> (Folder, Program) {
     let folder = Folder::new();
-    folder.write("gateway.toml", format!("listen = \"127.0.0.1:0\"\n[limits]\n{limits}\n"));
+    folder.write(
+        "gateway.toml",
+        format!("listen = \"127.0.0.1:0\"\n[limits]\n{limits}\n{SOMEWHERE}"),
+    );
     let program = folder.run();
     (folder, program)
 }
@@ -56,6 +61,46 @@ async fn headers_that_are_too_large_are_431() {
     let flags = flags(9 * 1024, "--http1.1").replace("-o /dev/null", "");
     let text = curl(&flags, &program.url("/")).await.text;
     assert!(text.contains("larger than the 8192 bytes") && text.contains("requestId"), "{text}");
+}
+
+/// As many fields as HTTP/2 counts into the same limit, in either protocol.
+#[tokio::test]
+async fn many_small_headers_are_taken() {
+    let (_folder, program) = program("headers = \"32KiB\"");
+    for protocol in ["--http1.1", "--http2-prior-knowledge"] {
+        for (fields, status) in [(500, "404"), (1500, "431")] {
+            let fields: String = (0..fields).map(|field| format!(" -H a{field}:b")).collect();
+            let flags = format!("{protocol} -o /dev/null -w %{{http_code}}{fields}");
+            assert_eq!(curl(&flags, &program.url("/")).await.text, status, "{protocol}");
+        }
+    }
+}
+
+/// No route gets to see it, not even one for every method.
+#[tokio::test]
+async fn nobody_gets_a_tunnel() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = Folder::new();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let any = format!(
+        "[[routes]]\npath = \"/{{rest+}}\"\nauthorizer = \"none\"\nhttp = {{ url = \"{url}\" }}\n"
+    );
+    folder.write("gateway.toml", format!("{ANYWHERE}{any}"));
+    let program = folder.run();
+    for target in ["h:443", "/x"] {
+        let mut client = connected(&program).await;
+        let request = format!("CONNECT {target} HTTP/1.1\r\nhost: h:443\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") && !answer.ends_with(b"}") {
+            let read = timeout(PATIENCE, client.read_buf(&mut answer)).await.expect("it comes");
+            assert_ne!(read.unwrap(), 0);
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        let refused = ["HTTP/1.1 501", "HTTP/1.1 400"].iter().any(|told| answer.starts_with(told));
+        assert!(refused, "{target}: {answer}");
+    }
+    assert!(timeout(std::time::Duration::ZERO, server.accept()).await.is_err());
 }
 
 #[tokio::test]

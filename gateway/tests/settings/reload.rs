@@ -1,7 +1,8 @@
 //! A file that changes is served to new requests, while answers under way go on; a bad one changes nothing.
 
 use crate::support::{
-    ANYWHERE, Curled, Folder, Gate, Program, aws, certificate, curl, curl_until, route, service,
+    ANYWHERE, Curled, Folder, Gate, Program, SOMEWHERE, aws, certificate, curl, curl_until, route,
+    service,
 };
 
 /// Asks for an answer that stands at `gate`.
@@ -46,7 +47,8 @@ async fn a_bad_file_is_told_and_counted_and_the_old_routes_go_on() {
     program.tells("goes on with what it had").await;
     curl_until("", &url, "one\n").await;
 
-    folder.write("gateway.toml", file("[tls]\ncertificate = \"no.pem\"\nkey = \"no.pem\"\n"));
+    let tls = "[tls]\ncertificate = \"no.pem\"\nkey = \"no.pem\"\n";
+    folder.write("gateway.toml", file(&format!("{tls}{SOMEWHERE}")));
     program.tells("gateway.toml:7: the certificate no.pem cannot be read").await;
     curl_until("", &url, "one\n").await;
 
@@ -72,12 +74,31 @@ async fn a_hangup_reads_the_file_again() {
     curl_until("", &program.url("/now"), "one\n").await;
 }
 
+/// A file that is being written, say.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_file_is_not_taken() {
+    let service = service().await;
+    let folder = Folder::new();
+    let whole = format!("{ANYWHERE}{}{}", aws(&service), route("/now", "one"));
+    folder.write("gateway.toml", &whole);
+    let program = folder.run();
+    for cut in ["", &whole[..whole.find("[[routes]]").unwrap()]] {
+        folder.replace("gateway.toml", cut);
+        program.signal("-HUP");
+        program.tells("gateway.toml: there is no route in it").await;
+        assert_eq!(curl("", &program.url("/now")).await.text, "one\n");
+        let output = folder.output("check gateway.toml");
+        assert_eq!(output.status.code(), Some(2));
+    }
+    assert_eq!(folder.output("run gateway.toml").status.code(), Some(2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn new_addresses_need_a_restart() {
     let folder = Folder::new();
-    folder.write("gateway.toml", ANYWHERE);
+    folder.write("gateway.toml", format!("{ANYWHERE}{SOMEWHERE}"));
     let program = folder.run();
-    folder.replace("gateway.toml", "listen = \"127.0.0.2:0\"\n");
+    folder.replace("gateway.toml", format!("listen = \"127.0.0.2:0\"\n{SOMEWHERE}"));
     program.tells("gateway.toml: listen has changed, which takes a restart").await;
     assert_eq!(curl("-o /dev/null -w %{http_code}", &program.url("/")).await.text, "404");
 }
@@ -85,7 +106,8 @@ async fn new_addresses_need_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_addresses_answer_and_one_flag_takes_their_place() {
     let folder = Folder::new();
-    folder.write("gateway.toml", "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\n");
+    let listen = "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\n";
+    folder.write("gateway.toml", format!("{listen}{SOMEWHERE}"));
     let program = folder.run();
     assert_eq!(program.said.len(), 2, "{:?}", program.said);
     for said in &program.said {

@@ -193,11 +193,25 @@ async fn the_prelude_is_looked_for_as_the_route_says() {
         assert_eq!(answer.text() == "no head", status == 200, "{more}");
     }
     // What HTTP does not know.
-    for head in
-        [json!({"statusCode": 99}), json!({"statusCode": 101}), json!({"headers": {"a b": "1"}})]
-    {
-        assert_eq!(with_head(&head, "").await.status, 502);
+    for head in [
+        json!({"statusCode": 99}),
+        json!({"statusCode": 101}),
+        json!({"statusCode": 600}),
+        json!({"statusCode": 999}),
+        json!({"headers": {"a b": "1"}}),
+        json!({"headers": {"content-length": ["4", "5"]}}),
+        json!({"headers": {"content-length": "+4"}}),
+    ] {
+        let answer = with_head(&head, "").await;
+        assert_eq!((answer.status, answer.whole), (502, true), "{head}");
     }
+    for lengths in [json!("4"), json!(["4", "4"])] {
+        let answer = with_head(&json!({"headers": {"content-length": lengths}}), "").await;
+        assert_eq!((answer.status, answer.text(), answer.whole), (200, "body", true), "{lengths}");
+        assert_eq!(answer.all("content-length").collect::<Vec<_>>(), ["4"]);
+    }
+    let reset = with_head(&json!({"statusCode": 205}), "").await;
+    assert_eq!((reset.status, reset.body.len(), reset.whole), (205, 0, true));
 }
 
 /// Functions that do not stream answer with the JSON of a proxy integration.
@@ -218,6 +232,16 @@ async fn buffered_answers_are_taken_apart() {
     assert_eq!(answer.all("x-many").collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(answer.all("set-cookie").collect::<Vec<_>>(), ["k=1", "l=2"]);
     assert_eq!(answer.header("content-length"), Some("3"));
+    // What a function says of the length of its text is not believed.
+    for length in ["2", "99", "many"] {
+        let said =
+            json!({"statusCode": 200, "body": "four", "headers": {"Content-Length": length}});
+        let answer = buffered(said, "").await;
+        assert_eq!((answer.status, answer.text(), answer.whole), (200, "four", true));
+        assert_eq!(answer.all("content-length").collect::<Vec<_>>(), ["4"], "{length}");
+    }
+    let said = json!({"statusCode": 200, "headers": {"x-large": "x".repeat(70_000)}});
+    assert_eq!(buffered(said, "").await.status, 502);
     let answer = buffered(json!({"any": 1}), "").await;
     assert_eq!((answer.status, answer.json()), (200, json!({"any": 1})));
     let answer = buffered(json!({"any": 1}), ", event = '1.0'").await;

@@ -1,5 +1,8 @@
 //! An HTTP server is a route's upstream: it is asked what the client asked, and its answer passes as it is, or fails.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::support::{Binary, Listens as _, Scripted, ask, ask_with, start, start_route};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
@@ -15,14 +18,15 @@ async fn what_the_client_asked_is_asked() {
     let request = "PUT /a%20b/c?x=1&x=2&y=%2F&z\n\
         accept: text/csv\nx-own: 1\nx-own: 2\ncookie: a=1\nauthorization: Bearer of-the-client\n\
         connection: x-hop\nx-hop: 1\nte: trailers\nx-forwarded-for: 203.0.113.9\n\
-        x-forwarded-proto: https\nx-forwarded-host: elsewhere\ncontent-type: text/plain";
+        x-forwarded-proto: https\nx-forwarded-host: elsewhere\nforwarded: for=1.2.3.4\n\
+        x-real-ip: 1.2.3.4\nx-forwarded-port: 1\ncontent-type: text/plain";
     let answer = ask_with(&gateway, request, b"some body").await;
     assert_eq!((answer.status, answer.text(), answer.whole), (200, "hello", true));
     let asked = server.asked();
     assert!(asked.starts_with("PUT /base/a%20b/c?key=1&x=1&x=2&y=%2F&z HTTP/1.1\r\n"), "{asked}");
     assert!(asked.ends_with("\r\n\r\nsome body"), "{asked}");
     let address = server.url.trim_start_matches("http://");
-    let table: [(&str, &[&str]); 14] = [
+    let table: [(&str, &[&str]); 17] = [
         ("host", &[address]),
         ("content-length", &["9"]),
         ("content-type", &["text/plain"]),
@@ -33,6 +37,9 @@ async fn what_the_client_asked_is_asked() {
         ("x-forwarded-for", &["203.0.113.9, 127.0.0.1"]),
         ("x-forwarded-host", &["gateway.test"]),
         ("x-forwarded-proto", &["http"]),
+        ("forwarded", &[]),
+        ("x-real-ip", &[]),
+        ("x-forwarded-port", &[]),
         ("connection", &[]),
         ("x-hop", &[]),
         ("te", &[]),
@@ -64,6 +71,7 @@ async fn answers_without_a_body_have_none() {
     for (method, answer, status) in [
         ("GET", "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n", 304),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n", 204),
+        ("GET", "HTTP/1.1 205 Reset Content\r\ncontent-length: 5\r\n\r\nhello", 205),
         ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", 200),
         ("GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200),
     ] {
@@ -95,6 +103,10 @@ async fn a_cut_answer_is_cut() {
         "HTTP/1.1 200 OK\r\n\r\nhello",
         "HTTP/1.0 200 OK\r\n\r\nhello",
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+        "HTTP/1.1 600 Odd\r\ncontent-length: 5\r\n\r\nhello",
+        "HTTP/1.1 999 Odd\r\ncontent-length: 5\r\n\r\nhello",
         "HTTP/1.1 20",
         "no HTTP\r\n\r\n",
     ] {
@@ -104,6 +116,66 @@ async fn a_cut_answer_is_cut() {
         assert_eq!((told.status, told.whole), (502, true), "{answer}");
         assert!(!told.text().contains("hello"));
     }
+}
+
+/// Two ways to say where a body ends: chunks count (RFC 9112, section 6.3), and a length that is said twice is one.
+#[tokio::test]
+async fn an_answer_has_one_end() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 9\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello",
+    ] {
+        let server = Scripted::start(answer).await;
+        let gateway = route(&server, "").await;
+        let told = ask(&gateway, "GET /x").await;
+        assert_eq!((told.status, told.text(), told.whole), (200, "hello", true), "{answer}");
+        let lengths = told.all("content-length").count() + told.all("transfer-encoding").count();
+        assert_eq!(lengths, 1, "{answer}");
+    }
+}
+
+/// The end of the connection is all that a client of HTTP/1.0 knows of the end of a body without a length: it comes
+/// behind a whole one only, and an error behind all others.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cut_answer_looks_whole_to_an_old_client() {
+    let whole = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let cut = whole.strip_suffix("0\r\n\r\n").unwrap();
+    let with_length = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello";
+    for (answer, is_whole) in [(whole, true), (cut, false), (with_length, false)] {
+        let server = Scripted::start(answer).await;
+        let gateway = route(&server, "").await;
+        for request in
+            ["GET /x HTTP/1.0\r\n\r\n", "GET /x HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"]
+        {
+            let mut client = TcpStream::connect(gateway.addr()).await.unwrap();
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut received = Vec::new();
+            let ended = client.read_to_end(&mut received).await;
+            let received = String::from_utf8(received).unwrap();
+            let says_length = received.contains("content-length: 9\r\n");
+            assert_eq!(ended.is_ok() && !says_length, is_whole, "{request}{received}{ended:?}");
+            if is_whole {
+                assert!(received.ends_with("\r\n\r\nhello"), "{received}");
+            }
+        }
+        let url = format!("http://{}/x", gateway.addr());
+        for protocol in ["--http1.0", "--http1.1"] {
+            let flags = ["-sS", protocol, "-H", "connection: close", &url];
+            let curl = tokio::process::Command::new("curl").args(flags).output().await.unwrap();
+            assert_eq!(curl.status.success(), is_whole, "{protocol}: {curl:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_told() {
+    let large = "x".repeat(70_000);
+    let answer = format!("HTTP/1.1 200 OK\r\nx-large: {large}\r\ncontent-length: 0\r\n\r\n");
+    let server = Scripted::start(answer).await;
+    let gateway = route(&server, "").await;
+    let told = ask(&gateway, "GET /x").await;
+    assert_eq!((told.status, told.whole), (502, true));
 }
 
 #[tokio::test]

@@ -12,12 +12,19 @@ use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{self, Sign};
 use crate::upstream::{Ending, Failure};
 
 /// How long before credentials expire others are asked for: longer than any call takes to be sent.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
+
+/// How long credentials are looked for: a provider has limits of its own for each thing it asks, and asks many.
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long nobody looks again after there were none. Requests that come meanwhile are told at once.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the signature is made of, or stands in. Of a client they would be somebody else's.
 const OF_A_SIGNATURE: [HeaderName; 4] = [
@@ -39,7 +46,15 @@ pub(super) struct Signer {
     service: Sign,
     region: String,
     provider: SharedCredentialsProvider,
-    found: Mutex<Option<Credentials>>,
+    found: Mutex<Found>,
+}
+
+/// What the last look for credentials has brought.
+#[derive(Default)]
+struct Found {
+    credentials: Option<Credentials>,
+    /// When there were none.
+    none_at: Option<Instant>,
 }
 
 impl Signer {
@@ -102,17 +117,35 @@ impl Signer {
     async fn credentials(&self, now: SystemTime) -> Result<Credentials, Failure> {
         let mut found = self.found.lock().await;
         let good = |found: &&Credentials| found.expiry().is_none_or(|end| end > now + RENEW_BEFORE);
-        if let Some(found) = found.as_ref().filter(good) {
-            return Ok(found.clone());
+        if let Some(credentials) = found.credentials.as_ref().filter(good) {
+            return Ok(credentials.clone());
         }
-        let new = self.provider.provide_credentials().await.map_err(|error| {
-            tracing::error!(%error, "no credentials to sign with");
-            let detail = "the gateway has no credentials to sign this request with";
-            Failure::new(Ending::Unreachable, StatusCode::BAD_GATEWAY, detail)
-        })?;
-        *found = Some(new.clone());
+        // Who waited while somebody looked in vain does not look as well.
+        if found.none_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return Err(no_credentials());
+        }
+        let looked = timeout(LOOK_WITHIN, self.provider.provide_credentials()).await;
+        let new = match looked {
+            Ok(Ok(new)) => new,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "no credentials to sign with");
+                found.none_at = Some(Instant::now());
+                return Err(no_credentials());
+            }
+            Err(_) => {
+                tracing::error!(limit = ?LOOK_WITHIN, "no credentials to sign with in time");
+                found.none_at = Some(Instant::now());
+                return Err(no_credentials());
+            }
+        };
+        *found = Found { credentials: Some(new.clone()), none_at: None };
         Ok(new)
     }
+}
+
+fn no_credentials() -> Failure {
+    let detail = "the gateway has no credentials to sign this request with";
+    Failure::new(Ending::Unreachable, StatusCode::BAD_GATEWAY, detail)
 }
 
 /// The region that an URL of AWS itself names: `ID.lambda-url.REGION.on.aws`, and
@@ -224,6 +257,39 @@ mod tests {
             );
             assert_eq!(header("authorization"), expected, "{url}");
         }
+    }
+
+    /// Finds nothing, and takes its time.
+    #[derive(Debug, Default)]
+    struct Nobody(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+    impl ProvideCredentials for Nobody {
+        fn provide_credentials<'a>(
+            &'a self,
+        ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            aws_credential_types::provider::future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_requests_without_credentials_wait_for_one_look() {
+        let looks = std::sync::Arc::default();
+        let nobody = Nobody(std::sync::Arc::clone(&looks));
+        let provider = SharedCredentialsProvider::new(nobody);
+        let signer = Signer { provider, ..signer(Sign::Lambda) };
+        let began = Instant::now();
+        let asked = (0..50).map(|_| signer.credentials(SystemTime::UNIX_EPOCH));
+        let told = futures_util::future::join_all(asked).await;
+        assert!(told.iter().all(Result::is_err));
+        assert_eq!(began.elapsed(), LOOK_WITHIN); // of a clock that the test turns
+        assert_eq!(looks.load(std::sync::atomic::Ordering::Relaxed), 1);
+        tokio::time::advance(LOOK_AGAIN).await;
+        assert!(signer.credentials(SystemTime::UNIX_EPOCH).await.is_err());
+        assert_eq!(looks.load(std::sync::atomic::Ordering::Relaxed), 2);
     }
 
     #[tokio::test]

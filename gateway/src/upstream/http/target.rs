@@ -43,16 +43,17 @@ impl Target {
     ///
     /// The client's part of the path would lead out of the route's, or makes no URL.
     pub(super) fn of(&self, shown: &Shown<'_>) -> Result<Uri, Failure> {
-        let mut path = self.path.clone();
-        for (name, value) in shown.parameters {
-            if value.split('/').any(is_dots) {
-                return Err(refused("the path has parts of dots, which would lead elsewhere"));
-            }
-            if self.rest.as_deref() == Some(name) {
-                path = format!("{}/{value}", path.trim_end_matches('/'));
-            } else {
-                path = path.replace(&format!("{{{name}}}"), value);
-            }
+        let of_dots = |(_, value): &(String, String)| value.split('/').any(is_dots);
+        if shown.parameters.iter().any(of_dots) {
+            return Err(refused("the path has parts of dots, which would lead elsewhere"));
+        }
+        let value = |name: &str| {
+            let known = shown.parameters.iter().find(|(known, _)| known == name);
+            known.map(|(_, value)| value.as_str())
+        };
+        let mut path = filled(&self.path, value);
+        if let Some(rest) = self.rest.as_deref().and_then(value) {
+            path = format!("{}/{rest}", path.trim_end_matches('/'));
         }
         if path.is_empty() {
             path.push('/');
@@ -66,6 +67,26 @@ impl Target {
         let url = format!("{}{path}{query}", self.origin);
         url.parse().map_err(|_| refused("the path and the query make no URL"))
     }
+}
+
+/// `path` with values in place of the names in braces. What a value has in it stands for itself.
+fn filled<'a>(path: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut filled = String::with_capacity(path.len());
+    let mut left = path;
+    while let Some((before, from_name)) = left.split_once('{') {
+        filled.push_str(before);
+        let named = from_name.split_once('}');
+        let Some((value, behind)) = named.and_then(|(name, behind)| Some((value(name)?, behind)))
+        else {
+            filled.push('{');
+            left = from_name;
+            continue;
+        };
+        filled.push_str(value);
+        left = behind;
+    }
+    filled.push_str(left);
+    filled
 }
 
 /// `.` or `..`, however it is written.
@@ -116,6 +137,10 @@ mod tests {
             ("http://h/b/", "/a/{rest+}", vec![("rest", "c/")], "", "http://h/b/c/"),
             ("http://h/b/{rest}/end", "/a/{rest+}", vec![("rest", "c")], "", "http://h/b/c/end"),
             ("http://h/{y}/{x}", "/{x}/{y}", vec![("x", "1"), ("y", "2")], "", "http://h/2/1"),
+            // What a client writes is no template.
+            ("http://h/{x}/{y}", "/{x}/{y}", vec![("x", "{y}"), ("y", "z")], "", "http://h/{y}/z"),
+            ("http://h/{y}/{x}", "/{x}/{y}", vec![("x", "1"), ("y", "{x}")], "", "http://h/{x}/1"),
+            ("http://h/{x}", "/{x}/{r+}", vec![("x", "{r}"), ("r", "{x}")], "", "http://h/{r}/{x}"),
         ];
         for (url, route, parameters, query, expected) in table {
             assert_eq!(target(url, route, &parameters, query).as_deref(), Some(expected));
