@@ -151,13 +151,13 @@ async fn an_answer_that_falls_silent_is_cut() {
         }
     }
     // Of an answer without a body the client is told.
-    local.clear_faults();
+    misbehave(&local, "stall=frame.last");
     for protocol in PROTOCOLS {
         let flags = format!("{protocol} --head");
-        assert_eq!(total.curl(&flags, "/fail?how=hang&after=0").await.status(), 504, "{protocol}");
+        assert_eq!(total.curl(&flags, "/9").await.status(), 504, "{protocol}");
     }
     for gateway in [&idle, &total] {
-        let logged = gateway.logged(2).await;
+        let logged = gateway.logged(4).await;
         assert!(logged.iter().all(|line| line["ending"] == "timed-out"), "{logged:?}");
     }
 }
