@@ -91,6 +91,20 @@ pub(crate) struct Decided {
 }
 
 impl Authorizers {
+    /// What keeps those that decide in this process from being ready.
+    pub(crate) fn check(config: &Config) -> Vec<Complaint> {
+        let mut wrong = Vec::new();
+        for (_, authorizer) in config.authorizers.values() {
+            if let config::Authorizer::Engine { settings, challenge, at } = authorizer
+                && let Err(reason) =
+                    engine::InProcess::new(settings, challenge.clone(), &config.environment)
+            {
+                wrong.push(config.complaint((Some(at.clone()), reason)));
+            }
+        }
+        wrong
+    }
+
     /// Those that are ready, and what keeps the others from it.
     pub(crate) async fn new(config: &Config, maker: &Maker<'_>) -> (Self, Vec<Complaint>) {
         let mut ready = BTreeMap::new();
@@ -100,10 +114,10 @@ impl Authorizers {
                 config::Authorizer::Lambda(lambda) => lambda::Lambda::new(lambda, maker)
                     .await
                     .map(|lambda| Kind::Lambda(lambda.into())),
-                config::Authorizer::Engine { settings, challenge } => {
+                config::Authorizer::Engine { settings, challenge, at } => {
                     engine::InProcess::new(settings, challenge.clone(), &config.environment)
                         .map(|engine| Kind::Engine(engine.into()))
-                        .map_err(|reason| (None, reason))
+                        .map_err(|reason| (Some(at.clone()), reason))
                 }
             };
             match kind {
@@ -127,6 +141,11 @@ impl Authorizers {
 impl Authorizer {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether policies say who may, in which a method is one of seven words.
+    pub(crate) fn reads_policies(&self) -> bool {
+        matches!(self.kind, Kind::Lambda(_))
     }
 
     /// Decides. `now` is the time that answers are kept by; tokens are measured by the time of the request.

@@ -118,6 +118,9 @@ impl Emulation {
         let needs_key = api.methods.iter().any(|method| method.needs_key);
         let mut keys = std::mem::take(&mut self.api_keys);
         keys.append(&mut api.api_keys);
+        if keys.iter().any(String::is_empty) {
+            return Err("an API key is empty: whoever sends an empty one would come in".into());
+        }
         let mut api_key = None;
         if needs_key && keys.is_empty() {
             let key = uuid::Uuid::new_v4().simple().to_string();

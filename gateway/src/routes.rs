@@ -37,7 +37,7 @@ pub(crate) enum Found {
     Route {
         /// Its place in the configuration, from 0.
         route: usize,
-        /// What the names in its path stand for, as the client wrote it.
+        /// What the names in its path stand for.
         parameters: Parameters,
     },
     /// The path is there, for these methods.
@@ -98,7 +98,7 @@ impl Routes {
         Ok(Self { paths: paths.into_values().collect() })
     }
 
-    /// The route with the longest literal path, and of those one that names the method.
+    /// The route with the longest literal path, which is written as [`crate::path::plain`] has it, and of those one that names the method.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
         let mut others = Vec::new();
         for found in self.paths.iter().filter_map(|paths| paths.at(path).ok()) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 
+use crate::authorization::Authorizers;
 use crate::aws::Access;
 use crate::config::{AccessLog, Complaint, Complaints, Config, Limits};
 use crate::exchange::Records;
@@ -64,11 +65,10 @@ impl Generation {
     pub(super) async fn check(config: &Config) -> Result<(), Complaints> {
         let tls = config.tls.as_ref().map_or(Ok(()), |tls| tls::acceptor(tls).map(drop));
         let aws = Access::new(config).check().await;
-        let wrong: Vec<_> = [tls, aws].into_iter().filter_map(Result::err).collect();
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(Complaints::new(wrong.into_iter().map(|wrong| config.complaint(wrong)).collect()))
+        let wrong = [tls, aws].into_iter().filter_map(Result::err);
+        let mut wrong: Vec<_> = wrong.map(|wrong| config.complaint(wrong)).collect();
+        wrong.append(&mut Authorizers::check(config));
+        if wrong.is_empty() { Ok(()) } else { Err(Complaints::new(wrong)) }
     }
 
     /// What of this cannot follow `before` in a running gateway.
