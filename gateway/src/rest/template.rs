@@ -449,7 +449,7 @@ mod tests {
         let signed = Ok((Access::Signed, false));
         assert_eq!(access(&of_all, "Auth: {DefaultAuthorizer: AWS_IAM}", ""), signed);
         assert_eq!(access(&of_all, "", ", Auth: {Authorizer: AWS_IAM}"), signed);
-        assert_eq!(access("Api: {Auth: {ApiKeyRequired: true}}", "", "").unwrap().1, true);
+        assert!(access("Api: {Auth: {ApiKeyRequired: true}}", "", "").unwrap().1);
         assert_eq!(access("Function: {Timeout: 3}", "", ""), Ok((Access::Everybody, false)));
         // What is not understood lets nobody in.
         for (globals, api, event, reason) in [

@@ -295,3 +295,34 @@ fn functions_that_fail_before_their_head_and_time_that_is_over() {
         api.get(path, &["x-who: hang"]).is(504, kind, late.clone());
     }
 }
+
+#[test]
+fn what_is_wrong_is_told_by_the_part_of_the_template() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("template.yaml");
+    let template = "Resources:
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: s}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        One: {Type: Api, Properties: {Path: /a, Method: get}}
+        Two: {Type: Api, Properties: {Path: /a, Method: get}}
+";
+    std::fs::write(&file, template).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+        .args(["emulate", &file.display().to_string()])
+        .arg(format!("--function=F={}", program("echo_function").display()))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("the method of \"/a\": a route before this one"), "{told}");
+    assert!(!told.contains("the template:"), "{told}");
+    let refused = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+        .args(["emulate", &deploy("rest-stream.yaml"), "--api-key", ""])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+}
