@@ -44,6 +44,10 @@ impl Keys {
                 let words = "is no SHA-256 of 64 hexadecimal digits: `stream-authorizer key NAME` makes one";
                 Error::setting(place("sha256"), words)
             })?;
+            if sum[..] == Sha256::digest([])[..] {
+                let words = "is that of an empty text, which is no key";
+                return Err(Error::setting(place("sha256"), words));
+            }
             if entries.iter().any(|entry| entry.sum == sum) {
                 return Err(Error::setting(place("sha256"), "another entry has the same key"));
             }
@@ -74,7 +78,7 @@ impl Keys {
     }
 
     pub(crate) fn verify(&self, presented: &str) -> Result<Grant, Unauthenticated> {
-        if presented.len() > LONGEST {
+        if presented.is_empty() || presented.len() > LONGEST {
             return Err(Unauthenticated::Key);
         }
         let sum: [u8; SUM] = Sha256::digest(presented.as_bytes()).into();
@@ -124,6 +128,9 @@ mod tests {
     /// SHA-256 of "abc" (FIPS 180-2, appendix B.1).
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
+    /// SHA-256 of nothing.
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
     fn key(name: &str, sha256: &str) -> KeySettings {
         KeySettings { name: name.into(), sha256: sha256.into(), ..KeySettings::default() }
     }
@@ -170,6 +177,7 @@ mod tests {
             (vec![short], "keys[0].sha256"),
             (vec![no_hex], "keys[0].sha256"),
             (vec![key("", ABC)], "keys[0].name"),
+            (vec![key("a", EMPTY)], "keys[0].sha256"),
             (vec![key("a", ABC), key("a", &"0".repeat(64))], "keys[1].name"),
             (vec![key("a", ABC), key("b", ABC)], "keys[1].sha256"),
             (vec![reserved], "keys[0].context"),

@@ -9,7 +9,7 @@ use crate::request::RequestView;
 use crate::route::CONNECT;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub(crate) struct Event {
 }
 
 /// In order, so that of names which differ in case alone the same one counts each time.
-type Single = BTreeMap<String, Option<String>>;
-type Multiple = BTreeMap<String, Option<Vec<String>>>;
+type Single = BTreeMap<String, Value>;
+type Multiple = BTreeMap<String, Option<Vec<Value>>>;
 
 /// All forms at once; which one it is shows in what is there.
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ struct Wire {
     multi_value_headers: Option<Multiple>,
     query_string_parameters: Option<Single>,
     multi_value_query_string_parameters: Option<Multiple>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     request_context: WireContext,
 }
 
@@ -84,6 +84,21 @@ struct WireHttp {
 struct WireIdentity {
     source_ip: Option<String>,
     vpce_id: Option<String>,
+}
+
+/// `null` is as good as nothing.
+fn or_nothing<'de, D: Deserializer<'de>>(context: D) -> Result<WireContext, D::Error> {
+    Ok(Option::deserialize(context)?.unwrap_or_default())
+}
+
+/// A value that should be a text: emulators have numbers as they are.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        _ => None,
+    }
 }
 
 impl Event {
@@ -200,7 +215,7 @@ fn headers(single: Option<Single>, multiple: Option<Multiple>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, values) in multiple.unwrap_or_default() {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-        for value in values.unwrap_or_default() {
+        for value in values.iter().flatten().filter_map(text) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.append(&name, value);
             }
@@ -210,7 +225,7 @@ fn headers(single: Option<Single>, multiple: Option<Multiple>) -> HeaderMap {
     for (name, value) in single.unwrap_or_default() {
         let (Ok(name), Some(Ok(value))) = (
             HeaderName::from_bytes(name.as_bytes()),
-            value.map(|value| HeaderValue::from_str(&value)),
+            text(&value).map(|value| HeaderValue::from_str(&value)),
         ) else {
             continue;
         };
@@ -227,10 +242,11 @@ fn query(single: Option<Single>, multiple: Option<Multiple>) -> Option<String> {
     let multiple = multiple.unwrap_or_default();
     let mut pairs = Vec::new();
     for (name, values) in &multiple {
-        pairs.extend(values.iter().flatten().map(|value| (name.clone(), value.clone())));
+        let values = values.iter().flatten().filter_map(text);
+        pairs.extend(values.map(|value| (name.clone(), value)));
     }
     for (name, value) in single.unwrap_or_default() {
-        if let (Some(value), false) = (value, multiple.contains_key(&name)) {
+        if let (Some(value), false) = (text(&value), multiple.contains_key(&name)) {
             pairs.push((name, value));
         }
     }
@@ -278,6 +294,22 @@ mod tests {
         assert_eq!(view.source_ip, Some([10, 0, 0, 7].into()));
         assert_eq!(view.vpc_endpoint, Some("vpce-1"));
         assert_eq!(view.token, None);
+    }
+
+    #[test]
+    fn what_emulators_leave_out_or_spell_otherwise_is_read() {
+        let event = read(json!({
+            "type": "REQUEST", "methodArn": ARN, "requestContext": null, "multiValueHeaders": null,
+            "headers": {"content-length": 7, "x-a": null, "x-b": true, "x-c": {}},
+            "multiValueQueryStringParameters": {"page": [1, null]},
+        }));
+        let view = event.view();
+        assert_eq!(
+            (&view.headers["content-length"], &view.headers["x-b"]),
+            (&"7".parse().unwrap(), &"true".parse().unwrap())
+        );
+        assert_eq!(view.headers.len(), 2);
+        assert_eq!(view.query, Some("page=1"));
     }
 
     #[test]

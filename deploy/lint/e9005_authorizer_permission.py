@@ -7,7 +7,7 @@ import sys
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_parts import below, named_resources, resources, text  # noqa: E402
+from template_parts import below, named_resources, resources, text, written  # noqa: E402
 
 
 class AuthorizerPermission(CloudFormationLintRule):
@@ -20,7 +20,7 @@ class AuthorizerPermission(CloudFormationLintRule):
     def match(self, cfn):
         permitted = set()
         for _, properties in resources(cfn.template, "AWS::Lambda::Permission"):
-            if covers_authorizers(text(properties.get("SourceArn", ""))):
+            if is_of_api_gateway(cfn.template, properties) and covers_authorizers(text(properties.get("SourceArn", ""))):
                 permitted |= named_resources(properties.get("FunctionName", ""))
         for path, uri in authorizers(cfn.template):
             called = named_resources(uri) - {"AWS::Partition", "AWS::Region", "AWS::AccountId"}
@@ -32,6 +32,13 @@ class AuthorizerPermission(CloudFormationLintRule):
                     "API Gateway may not call this authorizer: add an AWS::Lambda::Permission for its function whose "
                     "SourceArn ends with ${Api}/authorizers/${Authorizer}",
                 )
+
+
+def is_of_api_gateway(template, permission):
+    """Whether it lets API Gateway call, and not somebody else, or do something else."""
+    may = text(written(template, permission.get("Action", ""))).lower()
+    who = text(written(template, permission.get("Principal", "")))
+    return may in ("lambda:invokefunction", "lambda:*") and (who == "*" or who.startswith("apigateway."))
 
 
 def covers_authorizers(source):

@@ -6,7 +6,7 @@ from cfnlint.rules import CloudFormationLintRule, RuleMatch
 PLACES = (
     (re.compile(r"\barn:aws(-[a-z-]+)?:"), "a partition", "${AWS::Partition}"),
     (re.compile(r"\bamazonaws\.com\b"), "a partition's names", "${AWS::URLSuffix}"),
-    (re.compile(r"\b[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)[a-z]*-[1-9]\b"), "a region", "${AWS::Region}"),
+    (re.compile(r"\b[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)[a-z]*-[1-9][a-z]?\b"), "a region", "${AWS::Region}"),
     (re.compile(r"(?<![0-9a-z])[0-9]{12}(?![0-9a-z])"), "an account", "${AWS::AccountId}"),
 )
 # The names of services as principals are the same in all partitions.
@@ -39,6 +39,9 @@ def is_principal(path):
 def texts(value, path):
     if isinstance(value, str):
         yield path, value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        # An account without quotes.
+        yield path, str(value)
     elif isinstance(value, dict):
         for key, part in value.items():
             if key not in READ_BY_PEOPLE:

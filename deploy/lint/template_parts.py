@@ -3,6 +3,8 @@ the integrations of its APIs however they are written, and values as one text.
 
 No rule, but in this folder, because cfn-lint loads what stands beside the rules it is given.
 """
+import datetime
+import itertools
 import json
 import re
 
@@ -19,13 +21,28 @@ def text(value):
         return str(value["Fn::Join"][0]).join(text(part) for part in value["Fn::Join"][1])
     if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
         sub = value["Fn::Sub"]
-        return sub if isinstance(sub, str) else sub[0] + "".join(text(part) for part in sub[1].values())
+        if isinstance(sub, str):
+            return sub
+        return variables(str(sub[0]), lambda name: text(sub[1][name]) if name in sub[1] else None)
     if isinstance(value, dict) and set(value) == {"Ref"}:
         return "${" + str(value["Ref"]) + "}"
     if isinstance(value, dict) and set(value) == {"Fn::GetAtt"}:
         name = value["Fn::GetAtt"]
         return "${" + (name if isinstance(name, str) else ".".join(map(str, name))) + "}"
+    if isinstance(value, datetime.date):
+        # YAML's own, of 2021-11-15 without quotes.
+        return value.isoformat()
     return json.dumps(value, default=str)
+
+
+def variables(pattern, value):
+    """A pattern of Fn::Sub with the values of its names; a name whose value is None stays."""
+
+    def of(found):
+        known = value(found[1].strip())
+        return found[0] if known is None else known
+
+    return re.sub(r"\$\{([^!}][^}]*)\}", of, pattern)
 
 
 def resources(template, *types):
@@ -90,6 +107,41 @@ def written(template, value):
     if isinstance(value, dict) and set(value) == {"Ref"}:
         return ((template.get("Parameters") or {}).get(value["Ref"]) or {}).get("Default")
     return value
+
+
+def possible(template, value):
+    """The texts that a value may be, by the defaults of parameters, both sides of conditions and what maps have."""
+    if not isinstance(value, dict):
+        return {text(value)}
+    if set(value) == {"Ref"}:
+        default = written(template, value)
+        return set() if default is None or isinstance(default, dict) else {text(default)}
+    if set(value) == {"Fn::If"} and isinstance(value["Fn::If"], list):
+        return {found for choice in value["Fn::If"][1:] for found in possible(template, choice)}
+    if set(value) == {"Fn::FindInMap"} and isinstance(value["Fn::FindInMap"], list):
+        maps, default = value["Fn::FindInMap"][:3], value["Fn::FindInMap"][3:]
+        found = {text(leaf) for leaf in of_map(template.get("Mappings"), maps)}
+        given = [part["DefaultValue"] for part in default if isinstance(part, dict) and "DefaultValue" in part]
+        return found | {words for part in given for words in possible(template, part)}
+    if set(value) == {"Fn::Sub"}:
+        sub = value["Fn::Sub"]
+        pattern, own = (sub, {}) if isinstance(sub, str) else (str(sub[0]), sub[1])
+        names = {name.strip() for name in re.findall(r"\$\{([^!}][^}]*)\}", pattern)}
+        choices = {name: possible(template, own.get(name, {"Ref": name})) for name in names}
+        known = sorted(name for name in names if choices[name])
+        found = itertools.product(*(sorted(choices[name]) for name in known))
+        return {variables(pattern, dict(zip(known, values)).get) for values in found}
+    return {text(value)}
+
+
+def of_map(value, keys):
+    """What stands in a map under these keys; one that is no text may be any."""
+    if not keys:
+        return [value]
+    if not isinstance(value, dict):
+        return []
+    parts = value.values() if not isinstance(keys[0], str) else [value[keys[0]]] if keys[0] in value else []
+    return [leaf for part in parts for leaf in of_map(part, keys[1:])]
 
 
 def number(template, value):

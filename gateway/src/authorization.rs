@@ -100,10 +100,10 @@ impl Authorizers {
                 config::Authorizer::Lambda(lambda) => lambda::Lambda::new(lambda, maker)
                     .await
                     .map(|lambda| Kind::Lambda(lambda.into())),
-                config::Authorizer::Engine { settings, challenge } => {
+                config::Authorizer::Engine { settings, challenge, at } => {
                     engine::InProcess::new(settings, challenge.clone(), &config.environment)
                         .map(|engine| Kind::Engine(engine.into()))
-                        .map_err(|reason| (None, reason))
+                        .map_err(|reason| (Some(at.clone()), reason))
                 }
             };
             match kind {
@@ -121,11 +121,12 @@ impl Authorizers {
     /// What can be seen of those that would not be ready, without asking or starting anything.
     pub(crate) fn check(config: &Config) -> Vec<Complaint> {
         let unready = config.authorizers.values().filter_map(|(at, authorizer)| {
-            let checked = match authorizer {
-                config::Authorizer::Lambda(lambda) => lambda::check(lambda),
-                config::Authorizer::Engine { settings, challenge } => {
+            let (at, checked) = match authorizer {
+                config::Authorizer::Lambda(lambda) => (at, lambda::check(lambda)),
+                config::Authorizer::Engine { settings, challenge, at } => {
                     let challenge = challenge.clone();
-                    engine::InProcess::new(settings, challenge, &config.environment).map(drop)
+                    let made = engine::InProcess::new(settings, challenge, &config.environment);
+                    (at, made.map(drop))
                 }
             };
             checked.err().map(|reason| config.complaint((Some(at.clone()), reason)))
@@ -142,6 +143,11 @@ impl Authorizers {
 impl Authorizer {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether policies say who may, in which a method is one of seven words.
+    pub(crate) fn reads_policies(&self) -> bool {
+        matches!(self.kind, Kind::Lambda(_))
     }
 
     /// Decides. `now` is the time that answers are kept by; tokens are measured by the time of the request.

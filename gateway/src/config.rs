@@ -29,7 +29,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(crate) use access_log::AccessLog;
-pub(crate) use api_arn::{ApiArn, NoArn};
+pub(crate) use api_arn::{ApiArn, METHODS, NoArn};
 pub(crate) use authorizer::{AnswerKind, Asks, Authorizer, AuthorizerFunction, LambdaAuthorizer};
 pub(crate) use aws::{Aws, is_url};
 pub use complaint::{Complaint, Complaints};
@@ -171,6 +171,21 @@ impl Config {
                         && !authorizers.contains_key(name.get_ref())
                     {
                         let reason = format!("there is no authorizer {:?}", name.get_ref());
+                        wrong.push((Some(name.span()), reason));
+                    }
+                    let policies = |name: &Spanned<String>| {
+                        let authorizer = authorizers.get(name.get_ref());
+                        matches!(authorizer, Some(Ok((_, Authorizer::Lambda(_)))))
+                    };
+                    let foreign = |method: &&http::Method| !METHODS.contains(&method.as_str());
+                    if let Some(name) = route.authorizer.as_ref().filter(|name| policies(name))
+                        && let Some(method) = route.methods.iter().find(foreign)
+                    {
+                        let reason = format!(
+                            "an authorizer of kind lambda is asked about {} and no other method: {method} \
+                             would be refused",
+                            METHODS.join(", ")
+                        );
                         wrong.push((Some(name.span()), reason));
                     }
                     routes.push(route);

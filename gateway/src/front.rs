@@ -18,11 +18,12 @@ use tokio::time::Instant;
 use crate::answer::{self, Sent};
 use crate::authorization::{Authorizer, Authorizers, Caller, Decided};
 use crate::aws::Access;
-use crate::config::{Complaints, Config, Rest, Route, Rules};
+use crate::config::{Complaints, Config, METHODS, Rest, Route, Rules};
 use crate::ending::Ending;
 use crate::event::Shown;
 use crate::exchange::{Exchange, Records};
 use crate::passage::in_time;
+use crate::path;
 use crate::problem::Problem;
 use crate::request_id::{self, REQUEST_ID};
 #[cfg(feature = "local")]
@@ -86,9 +87,8 @@ impl Front {
         for (index, route) in config.routes.iter().enumerate() {
             let authorizer =
                 route.authorizer.as_ref().map(|name| authorizers.named(name.get_ref()));
+            // One that is not ready was complained of.
             let Some(authorizer) = authorizer.map_or(Some(None), |named| named.map(Some)) else {
-                let reason = "its authorizer is not ready".to_owned();
-                wrong.push(config.complaint((Some(route.path.span()), reason)));
                 continue;
             };
             let rules = config.rest.as_ref().and_then(|rest| rest.rules.get(index).copied());
@@ -201,6 +201,11 @@ impl Front {
         }
         let (served, parameters) = self.find(&head.method, head.uri.path())?;
         exchange.on_route(&served.label);
+        let of_api = self.rest.is_some()
+            || served.authorizer.as_ref().is_some_and(|authorizer| authorizer.reads_policies());
+        if of_api && !METHODS.contains(&head.method.as_str()) {
+            return Err(Problem::no_method_of_an_api());
+        }
         let place = Arc::clone(&served.places).try_acquire_owned();
         exchange.takes(place.map_err(|_| Problem::busy())?);
         let deadline = served.route.timeouts.total.map(|total| exchange.started + total);
@@ -292,9 +297,17 @@ impl Front {
         response
     }
 
+    /// What names stand for is as the client wrote it; the route is that of the path however it is written.
     fn find(&self, method: &Method, path: &str) -> Result<(&Served, Parameters), Problem> {
-        match self.routes.find(method, path) {
-            Found::Route { route, parameters } => Ok((&self.served[route], parameters)),
+        match self.routes.find(method, &path::plain(path).map_err(Problem::ambiguous)?) {
+            Found::Route { route, mut parameters } => {
+                let served = &self.served[route];
+                let written = path::written(served.route.path.get_ref(), path);
+                for ((_, value), written) in parameters.iter_mut().zip(written) {
+                    written.clone_into(value);
+                }
+                Ok((served, parameters))
+            }
             Found::Nothing => Err(Problem::new(StatusCode::NOT_FOUND, "no route has this path")),
             Found::OtherMethods(methods) => {
                 let names: Vec<&str> = methods.iter().map(Method::as_str).collect();

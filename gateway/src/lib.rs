@@ -27,6 +27,7 @@ mod retries;
 mod answer;
 mod event_stream_end;
 mod passage;
+mod path;
 mod problem;
 
 mod access_log;

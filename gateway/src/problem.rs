@@ -6,7 +6,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::authorization::Refusal;
-use crate::config::Endings;
+use crate::config::{Endings, METHODS};
+use crate::path::Ambiguous;
 use crate::upstream::{Ending, Failure};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -125,6 +126,26 @@ impl Problem {
     /// The body of a request does not come.
     pub(crate) fn too_slow() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+    }
+
+    /// Of a path that a function could read in another way than its route was found by.
+    pub(crate) fn ambiguous(why: Ambiguous) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            format!("the path has {why}, so that it could be read in more ways than one"),
+        )
+    }
+
+    /// Of a method that no policy can be about.
+    pub(crate) fn no_method_of_an_api() -> Self {
+        let problem = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this is no method that somebody could be allowed here",
+        );
+        match HeaderValue::from_str(&METHODS.join(", ")) {
+            Ok(methods) => problem.with_header(header::ALLOW, methods),
+            Err(_) => problem,
+        }
     }
 
     pub(crate) fn headers_too_large(limit: usize) -> Self {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use local_lambda::{Function, Limits, LocalLambda};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{ApiArn, Config, Rest, Rules};
-use crate::server::Gateway;
+use crate::config::{ApiArn, Complaints, Config, Rest, Rules};
+use crate::server::{Error, Gateway};
 use functions::{ACCOUNT, API_ID, PARTITION, REGION};
 use template::{Access, Api, Target};
 
@@ -118,6 +118,9 @@ impl Emulation {
         let needs_key = api.methods.iter().any(|method| method.needs_key);
         let mut keys = std::mem::take(&mut self.api_keys);
         keys.append(&mut api.api_keys);
+        if keys.iter().any(String::is_empty) {
+            return Err("an API key is empty: whoever sends an empty one would come in".into());
+        }
         let mut api_key = None;
         if needs_key && keys.is_empty() {
             let key = uuid::Uuid::new_v4().simple().to_string();
@@ -131,7 +134,9 @@ impl Emulation {
         }
         let service = self.service(&api).await?;
         let text = configuration(&api, &arn, self.listen, &service.endpoint_url());
-        let mut config = Config::parse(&text, "the template").map_err(|wrong| wrong.to_string())?;
+        let mut config =
+            Config::parse(&text, "the template").map_err(|wrong| of_resources(&wrong, &text))?;
+        config.aws.placeholder = true;
         let rule = |method: &template::Method| Rules {
             streams: method.streams,
             signed: method.access == Access::Signed,
@@ -143,7 +148,10 @@ impl Emulation {
             key_source: api.key_source,
             rules: api.methods.iter().map(rule).collect(),
         });
-        let gateway = Gateway::start(config).await.map_err(|error| error.to_string())?;
+        let gateway = Gateway::start(config).await.map_err(|error| match error {
+            Error::Configuration(wrong) => of_resources(&wrong, &text),
+            error => error.to_string(),
+        })?;
         let Api { stage, notes, .. } = api;
         Ok(Emulated { gateway, service, stage, notes, needs_key, api_key })
     }
@@ -244,6 +252,28 @@ fn configuration(api: &Api, arn: &ApiArn, listen: SocketAddr, service: &str) -> 
             writeln!(text, "timeouts = {{ first_byte = {total}, idle = {idle}, total = {total} }}");
     }
     text
+}
+
+/// What is wrong with a configuration that nobody sees, by what of the template it was made of.
+fn of_resources(wrong: &Complaints, configuration: &str) -> String {
+    let lines: Vec<String> = wrong
+        .iter()
+        .map(|complaint| {
+            let until = complaint.line().unwrap_or_default();
+            let place = configuration.lines().take(until).filter_map(|line| {
+                let of_authorizer = line.strip_prefix("[authorizers.");
+                let of_authorizer = of_authorizer.and_then(|line| line.strip_suffix(']'));
+                let of_method =
+                    line.strip_prefix("path = ").map(|path| format!("the method of {path}"));
+                of_authorizer.map(|name| format!("the {}", name.trim_matches('"'))).or(of_method)
+            });
+            match place.last() {
+                Some(place) => format!("{place}: {}", complaint.reason()),
+                None => complaint.reason().to_owned(),
+            }
+        })
+        .collect();
+    lines.join("; ")
 }
 
 /// What an authorizer of a template is called in a configuration, where one cannot be called "none".

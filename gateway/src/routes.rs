@@ -47,7 +47,7 @@ pub(crate) enum Found {
     Route {
         /// Its place in the configuration, from 0.
         route: usize,
-        /// What the names in its path stand for, as the client wrote it.
+        /// What the names in its path stand for.
         parameters: Parameters,
     },
     /// The path is there, for these methods.
@@ -115,7 +115,7 @@ impl Routes {
     }
 
     /// Of the routes that take the method the one with the longest literal path, and of those one that names the
-    /// method.
+    /// method. The path is written as [`crate::path::plain`] has it.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
         for paths in &self.paths {
             let named = paths.named.get(method.as_str()).map(|(_, named)| named);

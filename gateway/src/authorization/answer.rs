@@ -14,6 +14,9 @@ use crate::config::{AnswerKind, Asks};
 /// Gateway quotas"), and for an authorizer's answer nothing; this has room for such a policy and a context.
 const ANSWER_MAX: usize = 16 * 1024;
 
+/// How much is told of why a process did not run, in characters.
+const MESSAGE_MAX: usize = 300;
+
 /// An error with exactly this message is the function's way to say 401 (API Gateway developer guide, "API
 /// Gateway Lambda authorizers").
 const UNAUTHORIZED: &str = "Unauthorized";
@@ -101,7 +104,15 @@ impl Verdict {
         if error.error_message.as_deref() == Some(UNAUTHORIZED) {
             return Ok(Self::Unauthorized);
         }
-        // The message may have anything in it, the token included; a type is a word.
+        // Of a process that did not start or that ended the service says why, in words of its own.
+        if let (Some(kind @ ("Runtime.ExitError" | "Runtime.InvalidEntrypoint")), Some(message)) =
+            (error.error_type.as_deref(), &error.error_message)
+        {
+            let message: String =
+                message.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect();
+            return Err(Failed::Function(format!("{kind}: {message}")));
+        }
+        // Any other message may have anything in it, the token included; a type is a word.
         let word = |text: &String| text.len() <= 100 && text.chars().all(|c| c.is_ascii_graphic());
         Err(Failed::Function(error.error_type.filter(word).unwrap_or_else(|| "an error".into())))
     }
@@ -248,6 +259,14 @@ mod tests {
             (json!({"errorMessage": "Unauthorized: token abc"}), "an error"),
             (json!({"errorType": "token abc"}), "an error"),
             (json!(7), "an error"),
+            (
+                json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": "no such file"}),
+                "Runtime.InvalidEntrypoint: no such file",
+            ),
+            (
+                json!({"errorType": "Runtime.Unknown", "errorMessage": "token abc"}),
+                "Runtime.Unknown",
+            ),
         ] {
             let failed = Verdict::of_error(error.to_string().as_bytes()).err().unwrap();
             assert_eq!(failed, Failed::Function(expected.into()), "{error}");

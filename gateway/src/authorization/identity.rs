@@ -29,9 +29,9 @@ impl Identity {
 
     /// Of all values, each with its length, so that no two lists have one text. `also` is what an answer
     /// depends on besides.
-    pub(super) fn sum(&self, also: Option<&str>) -> Sum {
+    pub(super) fn sum(&self, also: &[&str]) -> Sum {
         let mut sum = Sha256::new();
-        for value in self.0.iter().map(String::as_str).chain(also) {
+        for value in self.0.iter().map(String::as_str).chain(also.iter().copied()) {
             sum.update((value.len() as u64).to_be_bytes());
             sum.update(value);
         }
@@ -84,15 +84,15 @@ mod tests {
             Identity(values.iter().map(|&value| value.to_owned()).collect()).sum(also)
         };
         let sums = [
-            of(&["ab", "c"], None),
-            of(&["a", "bc"], None),
-            of(&["abc"], None),
-            of(&["abc"], Some("")),
-            of(&["abc"], Some("d")),
+            of(&["ab", "c"], &[]),
+            of(&["a", "bc"], &[]),
+            of(&["abc"], &[]),
+            of(&["abc"], &[""]),
+            of(&["abc"], &["d"]),
         ];
         for (index, sum) in sums.iter().enumerate() {
             assert!(!sums[index + 1..].contains(sum), "{index}");
         }
-        assert_eq!(of(&["abc"], None), sums[2]);
+        assert_eq!(of(&["abc"], &[]), sums[2]);
     }
 }

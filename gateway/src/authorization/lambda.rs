@@ -70,7 +70,9 @@ impl Lambda {
             Some(cache) => {
                 // A policy says itself which requests it is for. A bare yes is for the one that was asked
                 // about: the service would take it for every route of this caller.
-                let also = (config.answer == AnswerKind::Simple).then_some(arn.as_str());
+                // Two paths that have one ARN, or two routes, are two questions.
+                let also = [arn.as_str(), shown.path, shown.request.uri.path()];
+                let also = if config.answer == AnswerKind::Simple { &also[..] } else { &[] };
                 cache.get(identity.sum(also), now, call, Verdict::may_be_kept).await
             }
             None => (call().await.map(Arc::new), Source::Asked),

@@ -12,6 +12,8 @@ use stream_gateway::Emulation;
 use super::signals::{Signal, Signals};
 use super::{Failure, print, say};
 
+const API_KEY_VARIABLE: &str = "STREAM_GATEWAY_API_KEY";
+
 /// What is emulated, and with what.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -26,7 +28,7 @@ pub(super) struct Emulate {
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     parameter: Vec<(String, String)>,
     /// An API key that is good; may be repeated. Without one, one is made up and told on stderr
-    #[arg(long, value_name = "KEY", env = "STREAM_GATEWAY_API_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "KEY", env = API_KEY_VARIABLE, hide_env_values = true)]
     api_key: Vec<String>,
     /// The name of the stage, in place of the template's
     #[arg(long)]
@@ -78,7 +80,9 @@ pub(super) async fn emulate(arguments: Emulate) -> Result<ExitCode, Failure> {
         };
         emulation = emulation.parameter(name, value);
     }
-    for key in arguments.api_key {
+    // An empty variable is one that is not set.
+    let from_flags = std::env::var_os(API_KEY_VARIABLE).is_none_or(|value| !value.is_empty());
+    for key in arguments.api_key.into_iter().filter(|key| from_flags || !key.is_empty()) {
         emulation = emulation.api_key(key);
     }
     if let Some(stage) = arguments.stage {

@@ -10,6 +10,10 @@ use percent_encoding::percent_decode_str;
 /// authorizer").
 const REQUEST_MAX: usize = 1600;
 
+/// The methods that an API can have, and so those that a policy can be about. Any other is a client's word:
+/// `delete` would pass a policy that denies `DELETE`.
+pub(crate) const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
 /// An API and its stage: `arn:aws:execute-api:REGION:ACCOUNT:API/STAGE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiArn {
@@ -61,7 +65,8 @@ impl ApiArn {
     ///
     /// The path is decoded once, since policies are written in plain letters. What would be a wildcard or a
     /// variable in a policy stays encoded: an authorizer that answers with just the ARN it was sent must not
-    /// open what a client chose to write there.
+    /// open what a client chose to write there. So does an encoded slash: no part of the path would be the same
+    /// without it.
     pub(crate) fn of_request(&self, method: &Method, path: &str) -> Result<String, NoArn> {
         let decoded = percent_decode_str(path).decode_utf8().map_err(|_| NoArn::Ambiguous)?;
         let twice = percent_decode_str(&decoded).decode_utf8_lossy();
@@ -71,20 +76,29 @@ impl ApiArn {
         {
             return Err(NoArn::Ambiguous);
         }
-        let mut arn = format!("{}/{method}", self.text);
-        for c in decoded.chars() {
-            match c {
-                '*' | '?' | '$' | '%' => {
-                    // Writing to a string does not fail.
-                    let _ = write!(arn, "%{:02X}", u32::from(c));
-                }
-                plain => arn.push(plain),
-            }
+        let mut arn = format!("{}/", self.text);
+        push(&mut arn, method.as_str());
+        for part in path.strip_prefix('/').unwrap_or(path).split('/') {
+            arn.push('/');
+            push(&mut arn, &percent_decode_str(part).decode_utf8_lossy());
         }
         if arn.len() > REQUEST_MAX {
             return Err(NoArn::TooLong);
         }
         Ok(arn)
+    }
+}
+
+/// With what is more than a letter in a policy, or a slash, encoded.
+fn push(arn: &mut String, part: &str) {
+    for c in part.chars() {
+        match c {
+            '*' | '?' | '$' | '%' | '/' => {
+                // Writing to a string does not fail.
+                let _ = write!(arn, "%{:02X}", u32::from(c));
+            }
+            plain => arn.push(plain),
+        }
     }
 }
 
@@ -121,6 +135,10 @@ mod tests {
         for wild in ["/*", "/%2A", "/%2a"] {
             assert_eq!(of(wild).unwrap(), format!("{API}/GET/%2A"));
         }
+        // No slash but those that the client wrote, and no method but its own.
+        assert_eq!(of("/a%2fb").unwrap(), format!("{API}/GET/a%2Fb"));
+        let any = Method::from_bytes(b"*").unwrap();
+        assert_eq!(api.of_request(&any, "/a").unwrap(), format!("{API}/%2A/a"));
         assert_eq!(of("/%252A").unwrap(), format!("{API}/GET/%252A"));
         assert_eq!(of("/%3f$%7Bx}").unwrap(), format!("{API}/GET/%3F%24{{x}}"));
         for tricky in ["/a/../b", "/a/%2e%2e/b", "/a/%252e%252e/b", "/a%5cb", "/%00", "/%ff"] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, header};
 use regex_lite::Regex;
 use serde::Deserialize;
-use stream_authorizer::Settings;
+use stream_authorizer::{HttpApiAnswer, Settings};
 use toml::Spanned;
 
 use super::api_arn::ApiArn;
@@ -39,7 +39,12 @@ pub(crate) enum Authorizer {
     /// A function that API Gateway could ask as well.
     Lambda(Box<LambdaAuthorizer>),
     /// In process.
-    Engine { settings: Box<Settings>, challenge: Option<HeaderValue> },
+    Engine {
+        settings: Box<Settings>,
+        challenge: Option<HeaderValue>,
+        /// Where its settings are in the file.
+        at: Range<usize>,
+    },
 }
 
 /// A Lambda authorizer, and what API Gateway would have to be told about it.
@@ -342,6 +347,17 @@ fn engine(
     settings: Settings,
     challenge: Option<HeaderValue>,
 ) -> Result<Authorizer, Wrong> {
+    // Both would be taken for what they are with an API Gateway in front.
+    if settings.vpc_endpoints.is_some() {
+        let reason = "vpc_endpoints: no request here says which endpoint it came through, so that nobody could \
+                      come in: listen on an address that only those reach who may";
+        return Err((Some(at), reason.into()));
+    }
+    if settings.http_api_answer != HttpApiAnswer::default() {
+        let reason =
+            "http_api_answer: nobody is answered, the engine decides for the gateway: take it out";
+        return Err((Some(at), reason.into()));
+    }
     if settings.jwt.is_none()
         && let Err(error) = stream_authorizer::Engine::new(&settings, |_| None)
     {
@@ -349,7 +365,7 @@ fn engine(
     }
     let has_tokens = settings.jwt.is_some();
     let challenge = challenge.or_else(|| has_tokens.then(|| HeaderValue::from_static("Bearer")));
-    Ok(Authorizer::Engine { settings: Box::new(settings), challenge })
+    Ok(Authorizer::Engine { settings: Box::new(settings), challenge, at })
 }
 
 /// Keys that are for every route that names their authorizer.
@@ -390,6 +406,9 @@ mod tests {
     const ROUTE: &str =
         "[[routes]]\npath = \"/a\"\nauthorizer = \"door\"\nlambda = { function = \"f\" }\n";
 
+    /// SHA-256 of nothing.
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
     /// With the table of an authorizer `door` from line 5 on.
     fn complaint(table: &str) -> String {
         Config::parse(&format!("{ROUTE}{table}"), "gateway.toml").unwrap_err().to_string()
@@ -422,6 +441,23 @@ mod tests {
                 "[authorizers.door]\nkind = \"api-keys\"\nkeys = [{ name = \"a\", sha256 = \"hush\" }]\n".into(),
                 7,
                 "keys[0].sha256",
+            ),
+            (
+                "[authorizers.door]\nkind = \"engine\"\nsettings = { vpc_endpoints = [\"vpce-1\"] }\n".into(),
+                7,
+                "vpc_endpoints: no request",
+            ),
+            (
+                "[authorizers.door]\nkind = \"engine\"\nsettings = { http_api_answer = \"simple\" }\n".into(),
+                7,
+                "http_api_answer: nobody",
+            ),
+            (
+                format!(
+                    "[authorizers.door]\nkind = \"api-keys\"\nkeys = [{{ name = \"a\", sha256 = \"{EMPTY}\" }}]\n"
+                ),
+                7,
+                "empty text",
             ),
             ("[authorizers.none]\nkind = \"engine\"\n".into(), 5, "rename it"),
         ] {

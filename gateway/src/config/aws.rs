@@ -21,6 +21,9 @@ pub(crate) struct Aws {
     pub(crate) role_arn: Option<Spanned<String>>,
     /// PEM: whom to trust in place of the system's.
     pub(crate) ca_bundle: Option<Spanned<PathBuf>>,
+    /// Whether nobody's credentials are looked for: the service is one of ours, on loopback.
+    #[serde(skip)]
+    pub(crate) placeholder: bool,
 }
 
 impl Aws {

@@ -273,6 +273,31 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
 /// What a parameter says about its values. Neither may a secret be in a message.
 fn check(name: &str, parameter: &Value, value: &Value) -> Result<(), String> {
     let value = text(value).map_err(|reason| format!("the parameter {name}: {reason}"))?;
+    let is_number = parameter.get("Type").and_then(Value::as_str) == Some("Number");
+    let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    if is_number && number.is_none() {
+        return Err(format!("the parameter {name} is a number"));
+    }
+    let letters = Some(value.chars().count() as f64);
+    for (bound, measured, least, of) in [
+        ("MinValue", number, true, "its value"),
+        ("MaxValue", number, false, "its value"),
+        ("MinLength", letters, true, "its length"),
+        ("MaxLength", letters, false, "its length"),
+    ] {
+        let Some(said) = parameter.get(bound) else { continue };
+        let limit = text(said).ok().and_then(|said| said.trim().parse::<f64>().ok());
+        let limit = limit.ok_or_else(|| format!("the parameter {name}: {bound} is no number"))?;
+        // What is no number is outside of all bounds of numbers.
+        if !measured
+            .is_some_and(|measured| if least { measured >= limit } else { measured <= limit })
+        {
+            let way = if least { "least" } else { "most" };
+            return Err(format!(
+                "the parameter {name} is not as it must be: {of} is at {way} {limit}"
+            ));
+        }
+    }
     if let Some(allowed) = parameter.get("AllowedValues").and_then(Value::as_array)
         && !allowed.iter().any(|one| text(one).is_ok_and(|one| one == value))
     {
@@ -351,5 +376,17 @@ Resources:
         assert!(!stack(&[]).unwrap().holds("HasName").unwrap());
         assert!(stack(&[("Kind", "c")]).is_err_and(|why| why.contains("a, b")));
         assert!(stack(&[("Other", "c")]).is_err_and(|why| why.contains("Other")));
+        for (parameter, value, reason) in [
+            (json!({"Type": "Number", "MinValue": 1}), "0", "its value is at least 1"),
+            (json!({"Type": "Number", "MaxValue": "10"}), "10.5", "its value is at most 10"),
+            (json!({"Type": "Number"}), "ten", "is a number"),
+            (json!({"Type": "String", "MinLength": 2}), "\u{e4}", "its length is at least 2"),
+            (json!({"Type": "String", "MaxLength": 1}), "ab", "its length is at most 1"),
+        ] {
+            let wrong = check("P", &parameter, &value.into()).unwrap_err();
+            assert!(wrong.contains(reason) && !wrong.contains("ab"), "{wrong}");
+        }
+        let both = json!({"Type": "Number", "MinValue": 1, "MaxValue": 10});
+        assert_eq!(check("P", &both, &json!(10)), Ok(()));
     }
 }

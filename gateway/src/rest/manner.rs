@@ -81,11 +81,18 @@ pub(crate) fn admit(
     }
     if rules.needs_key {
         let key = match rest.key_source {
-            KeySource::Header => head.headers.get(API_KEY).map(HeaderValue::as_bytes),
+            // Of two nobody knows which one counts.
+            KeySource::Header => {
+                match &head.headers.get_all(API_KEY).iter().collect::<Vec<_>>()[..] {
+                    [key] => Some(key.as_bytes()),
+                    _ => None,
+                }
+            }
             KeySource::Authorizer => {
                 caller.and_then(|caller| caller.usage_key.as_deref()).map(str::as_bytes)
             }
         };
+        let key = key.filter(|key| !key.is_empty());
         let sum: Option<[u8; 32]> = key.map(|key| Sha256::digest(key).into());
         if !sum.is_some_and(|sum| rest.keys.contains(&sum)) {
             let problem = Problem::new(StatusCode::FORBIDDEN, "this method wants an API key");

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::document;
 use super::functions::{Stack, text};
-use crate::config::KeySource;
+use crate::config::{KeySource, METHODS};
 
 /// How long an answer may take that is not streamed, unless the method says less (API Gateway developer guide,
 /// "Quotas": 29 seconds).
@@ -24,9 +24,6 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(50);
 /// How long a stream may be silent (the same page): from an edge location, and otherwise.
 const IDLE_EDGE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(5 * 60);
-
-/// What methods can be.
-pub(super) const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// A REST API.
 #[derive(Debug)]
@@ -115,6 +112,7 @@ impl Api {
         let stack = Stack::new(&template, parameters)?;
         let written = template.get("Resources").and_then(Value::as_object);
         let written = written.ok_or("it has no Resources")?;
+        let globals = globals(&template, &stack)?;
         let mut resources = Vec::new();
         for (id, resource) in written {
             let kind = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
@@ -129,13 +127,13 @@ impl Api {
                 }
                 _ => Value::Null,
             };
-            let properties = properties.as_object().cloned().unwrap_or_default();
+            let mut properties = properties.as_object().cloned().unwrap_or_default();
+            if let Some(all) = globals.get(kind) {
+                properties = merged(all, properties);
+            }
             resources.push(Resource { id, kind, properties });
         }
         let mut notes = Vec::new();
-        if template.get("Globals").is_some() {
-            notes.push("Globals are not read: write what they say where it counts".into());
-        }
         let others: Vec<&str> =
             resources.iter().filter(|r| !is_known(r.kind)).map(|resource| resource.id).collect();
         if !others.is_empty() {
@@ -146,7 +144,7 @@ impl Api {
         let apis = (count("AWS::Serverless::Api"), count("AWS::ApiGateway::RestApi"));
         let mut api = match apis {
             (0, 1) => native::read(&resources, notes)?,
-            (0 | 1, 0) => sam::read(&resources, notes)?,
+            (0 | 1, 0) => sam::read(&resources, globals.get(sam::API), notes)?,
             (sam, native) => {
                 return Err(format!("it has {} REST APIs; one can be emulated", sam + native));
             }
@@ -167,6 +165,47 @@ impl Api {
         }
         Ok(api)
     }
+}
+
+/// What all resources of a type have, of those types that are read (SAM, "Globals section").
+fn globals(
+    template: &Value,
+    stack: &Stack,
+) -> Result<BTreeMap<&'static str, Map<String, Value>>, String> {
+    let mut globals = BTreeMap::new();
+    for (name, kind) in [("Api", sam::API), ("Function", "AWS::Serverless::Function")] {
+        let Some(written) = template.get("Globals").and_then(|globals| globals.get(name)) else {
+            continue;
+        };
+        let resolved =
+            stack.resolve(written).map_err(|reason| format!("Globals: {name}: {reason}"))?;
+        match resolved {
+            Value::Object(properties) => _ = globals.insert(kind, properties),
+            Value::Null => {}
+            _ => return Err(format!("Globals: {name}: is no object")),
+        }
+    }
+    Ok(globals)
+}
+
+/// What a resource has, on top of what all have: objects go into one another, lists behind one another, and of
+/// all else the resource's own counts.
+fn merged(all: &Map<String, Value>, own: Map<String, Value>) -> Map<String, Value> {
+    let mut merged = all.clone();
+    for (name, value) in own {
+        let value = match (merged.remove(&name), value) {
+            (Some(Value::Object(all)), Value::Object(own)) => {
+                Value::Object(self::merged(&all, own))
+            }
+            (Some(Value::Array(mut all)), Value::Array(mut own)) => {
+                all.append(&mut own);
+                Value::Array(all)
+            }
+            (_, own) => own,
+        };
+        merged.insert(name, value);
+    }
+    merged
 }
 
 /// What is looked into. The rest may be written with whatever is not known here.
@@ -226,9 +265,14 @@ pub(super) fn number_of(object: &Map<String, Value>, name: &str) -> Result<Optio
     text_of(object, name)?.map(parse).transpose()
 }
 
-/// Whether a word is `true`, as CloudFormation has it.
-pub(super) fn is_true(object: &Map<String, Value>, name: &str) -> bool {
-    text_of(object, name).ok().flatten().is_some_and(|text| text == "true")
+/// Whether a word is `true`, as CloudFormation has it; none is nothing said.
+pub(super) fn is_true(object: &Map<String, Value>, name: &str) -> Result<Option<bool>, String> {
+    match text_of(object, name).map_err(|reason| format!("{name}: {reason}"))?.as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(format!("{name}: is true or false")),
+    }
 }
 
 /// How long a method may take, by what it says and how it answers.
@@ -371,6 +415,74 @@ mod tests {
         let unknown =
             native(&whole, "AuthorizationType: CUSTOM\n      AuthorizerId: X").unwrap_err();
         assert!(unknown.contains("no authorizer X"), "{unknown}");
+    }
+
+    /// What `Globals` and an API of its own, as `Auth` or otherwise, make of the access to one method.
+    fn access(globals: &str, api: &str, event: &str) -> Result<(Access, bool), String> {
+        let api = match api {
+            "" => String::new(),
+            more => format!(
+                "  A: {{Type: AWS::Serverless::Api, Properties: {{StageName: s, {more}}}}}\n"
+            ),
+        };
+        let template = format!(
+            "Globals: {{{globals}}}\nResources:\n{api}  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+             Events: {{E: {{Type: Api, Properties: {{Path: /a, Method: get{event}}}}}}}\n  D: {{Type: AWS::Lambda::Function}}\n"
+        );
+        let mut api = read(&template)?;
+        let method = api.methods.remove(0);
+        Ok((method.access, method.needs_key))
+    }
+
+    #[test]
+    fn an_access_that_globals_want_is_wanted() {
+        let door = "DefaultAuthorizer: Door, Authorizers: {Door: {FunctionArn: !GetAtt D.Arn}}";
+        let (of_all, of_api) = (format!("Api: {{Auth: {{{door}}}}}"), format!("Auth: {{{door}}}"));
+        let by_door = Ok((Access::Authorizer("Door".into()), false));
+        assert_eq!(access(&of_all, "", ""), by_door);
+        assert_eq!(access(&of_all, "TracingEnabled: true", ""), by_door);
+        assert_eq!(access("", &of_api, ""), by_door);
+        assert_eq!(
+            access(&of_all, "Auth: {ApiKeyRequired: true}", ""),
+            by_door.map(|(a, _)| (a, true))
+        );
+        let signed = Ok((Access::Signed, false));
+        assert_eq!(access(&of_all, "Auth: {DefaultAuthorizer: AWS_IAM}", ""), signed);
+        assert_eq!(access(&of_all, "", ", Auth: {Authorizer: AWS_IAM}"), signed);
+        assert!(access("Api: {Auth: {ApiKeyRequired: true}}", "", "").unwrap().1);
+        assert_eq!(access("Function: {Timeout: 3}", "", ""), Ok((Access::Everybody, false)));
+        // What is not understood lets nobody in.
+        for (globals, api, event, reason) in [
+            ("", "DefinitionBody: {paths: {}}", "", "A: DefinitionBody"),
+            ("", "DefinitionUri: a.yaml", "", "A: DefinitionUri"),
+            ("Api: {DefinitionUri: a.yaml}", "", "", "DefinitionUri"),
+            ("", "Auth: {DefaultAuthoriser: Door}", "", "Auth: DefaultAuthoriser"),
+            ("Api: {Auth: {Nobody: true}}", "", "", "Auth: Nobody"),
+            ("", "Auth: Door", "", "Auth: is no object"),
+            ("", "Auth: {Authorizers: Door}", "", "Authorizers: is no object"),
+            ("", "TracingEnabled: true", ", Auth: {Authorizor: Door}", "Auth: Authorizor"),
+            ("", "TracingEnabled: true", ", Auth: AWS_IAM", "Auth: is no object"),
+            ("", "Auth: {ApiKeyRequired: sure}", "", "ApiKeyRequired: is true or false"),
+            ("", "", ", Auth: {ApiKeyRequired: [1]}", "ApiKeyRequired"),
+            ("Api: 7", "", "", "Globals: Api: is no object"),
+        ] {
+            let wrong = access(globals, api, event).unwrap_err();
+            assert!(wrong.contains(reason), "{globals} {api} {event}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn a_method_for_others_is_left_out_and_the_rest_is_not() {
+        let template = "Resources:\n  A:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: s\n      Auth:\n        \
+            DefaultAuthorizer: Pool\n        Authorizers: {Pool: {UserPoolArn: arn}}\n  F:\n    \
+            Type: AWS::Serverless::Function\n    Properties:\n      Events:\n        \
+            E: {Type: Api, Properties: {Path: /a, Method: get}}\n        \
+            O: {Type: Api, Properties: {Path: /b, Method: get, Auth: {Authorizer: NONE}}}\n";
+        let api = read(template).unwrap();
+        let paths: Vec<&str> = api.methods.iter().map(|method| method.path.as_str()).collect();
+        assert_eq!(paths, ["/b"]);
+        let note = "F: E: its authorizer Pool is of Cognito, which is not emulated: the method is left out";
+        assert!(api.notes.iter().any(|told| told == note), "{:?}", api.notes);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! A route's path comes in, as API Gateway writes it: `/objects/{name}`, `/files/{rest+}`. Its shape, as the
 //! router knows it, and the names in it go out; or what is wrong with it. Pure.
 
+use crate::path::plain_part;
+
 /// A path with names in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Template {
-    /// As `matchit` writes it, with `p0`, `p1` for the names: `/files/{*p0}`.
+    /// As `matchit` writes it, with `p0`, `p1` for the names: `/files/{*p0}`. The other parts are written in
+    /// the one way in which those of requests are.
     pub(super) pattern: String,
     /// In their order.
     pub(super) names: Vec<String>,
@@ -36,7 +39,13 @@ impl Template {
                         "{path:?}: braces stand around a whole part of a path, as in /a/{{name}}/b, and are closed"
                     ));
                 }
-                pattern.push_str(part);
+                if part.is_empty() && parts.peek().is_some() {
+                    return Err(format!("{path:?}: an empty part: requests with one are refused"));
+                }
+                let plain = plain_part(part).map_err(|why| {
+                    format!("{path:?} has {why}: requests for such a path are refused")
+                })?;
+                pattern.push_str(&plain);
                 continue;
             };
             let (name, rest) = match inside.strip_suffix('+') {
@@ -83,6 +92,7 @@ mod tests {
             ("/{a}", "/{p0}", &["a"]),
             ("/x/{a}/y/{b+}", "/x/{p0}/y/{*p1}", &["a", "b"]),
             ("/*", "/*", &[]),
+            ("/%61/\u{e4}/%c3%A4", "/a/%C3%A4/%C3%A4", &[]),
         ] {
             let template = Template::parse(path).unwrap();
             assert_eq!(template.pattern, pattern);
@@ -107,6 +117,10 @@ mod tests {
             ("/{a}/{a}", "there twice"),
             ("/{a+}/b", "comes last"),
             ("/{a+}/", "comes last"),
+            ("/a//b", "an empty part"),
+            ("/a%2Fb", "an encoded slash"),
+            ("/a/../b", ". or .."),
+            ("/100%", "a percent sign"),
         ] {
             let told = Template::parse(path).unwrap_err();
             assert!(told.contains(reason), "{path}: {told}");

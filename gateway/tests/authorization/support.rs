@@ -83,6 +83,11 @@ authorizer = "none"
         Self { gateway, address, client, service, folder, stderr: Some(stderr) }
     }
 
+    /// Where the gateway listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.ask("GET", path, headers).await
     }

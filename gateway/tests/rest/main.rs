@@ -148,6 +148,10 @@ fn the_template_of_a_rest_api_streams_and_lets_in_whom_it_should() {
     api.get("1MiB", &[]).is(401, "UnauthorizedException", unauthorized.clone());
     let wrong = api.get("1MiB", &["x-api-key: key of nobody"]);
     wrong.is(401, "UnauthorizedException", unauthorized.clone());
+    let empty = api.get("1MiB", &["x-api-key;"]);
+    empty.is(401, "UnauthorizedException", unauthorized.clone());
+    let twice = api.get("1MiB", &[ANN[0], "x-api-key: key of eve"]);
+    twice.is(401, "UnauthorizedException", unauthorized.clone());
     // Known to the API, not to the authorizer, which is asked first; and the other way round.
     let eve = api.get("1MiB", &["x-api-key: key of eve"]);
     eve.is(401, "UnauthorizedException", unauthorized);
@@ -243,6 +247,16 @@ fn an_authorizer_of_any_kind_is_honoured_and_a_broken_one_opens_nothing() {
     assert_eq!(allowed.status, 200, "{}", allowed.head);
     let told = json!({"principalId": "ann", "tenant": "blue", "level": "7", "admin": "false"});
     assert_eq!(allowed.json()["requestContext"]["authorizer"], told);
+    // What no policy can name is no method of an API, and what can be read in two ways is no path.
+    for method in ["*", "delete", "TRACE"] {
+        let odd = api.curl("", &["authorization: allow-this"], &["-X", method]);
+        let missing = json!({"message": "Missing Authentication Token"});
+        odd.is(403, "MissingAuthenticationTokenException", missing);
+    }
+    for path in ["%2f", "a%2Fb", "../s/", "/s//", "a%5cb", "%2e"] {
+        let odd = api.get(path, &["authorization: allow-this"]);
+        odd.is(400, "BadRequestException", json!({"message": "Bad Request"}));
+    }
     let post = api.curl("", &["authorization: allow-this"], &["-X", "POST"]);
     let denied = json!({"Message": "User is not authorized to access this resource"});
     post.is(403, "AccessDeniedException", denied);
@@ -280,4 +294,35 @@ fn functions_that_fail_before_their_head_and_time_that_is_over() {
     for path in ["b", "s"] {
         api.get(path, &["x-who: hang"]).is(504, kind, late.clone());
     }
+}
+
+#[test]
+fn what_is_wrong_is_told_by_the_part_of_the_template() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("template.yaml");
+    let template = "Resources:
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: s}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        One: {Type: Api, Properties: {Path: /a, Method: get}}
+        Two: {Type: Api, Properties: {Path: /a, Method: get}}
+";
+    std::fs::write(&file, template).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+        .args(["emulate", &file.display().to_string()])
+        .arg(format!("--function=F={}", program("echo_function").display()))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("the method of \"/a\": a route before this one"), "{told}");
+    assert!(!told.contains("the template:"), "{told}");
+    let refused = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+        .args(["emulate", &deploy("rest-stream.yaml"), "--api-key", ""])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
 }

@@ -151,7 +151,7 @@ fn what_run_refuses_is_seen_by_check() {
                 "kind = \"engine\"\nsettings = { scopes = { read = [\"GET /\"] }, jwt = { issuer = \"https://i\", \
                  audience = [\"me\"], jwks_file = \"nowhere.json\", scopes = [\"read\"] } }",
             ),
-            1,
+            3,
             "nowhere.json",
         ),
     ] {
@@ -169,4 +169,57 @@ fn what_run_refuses_is_seen_by_check() {
     folder.write("gateway.toml", format!("access_log = \"./access.log\"\n{SOMEWHERE}"));
     assert!(folder.output("check gateway.toml").status.success());
     assert!(!folder.path("access.log").exists());
+}
+
+#[test]
+fn an_engine_that_could_not_be_made_is_told_by_its_line() {
+    let folder = Folder::new();
+    folder.write("keys.json", "{\"keys\": []}");
+    // RFC 8037, appendix A.2.
+    folder.write(
+        "good.json",
+        r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    );
+    let route =
+        "[[routes]]\npath = \"/\"\nauthorizer = \"door\"\nhttp = { url = \"https://h/\" }\n";
+    let jwt = |more: &str| {
+        format!(
+            "{ANYWHERE}{route}[authorizers.door]\nkind = \"engine\"\nsettings = {{ scopes = {{ a = [\"GET /\"] }}, \
+             jwt = {{ {more} }} }}\n"
+        )
+    };
+    let who = "issuer = \"https://i\", audience = [\"me\"]";
+    let line = jwt("").lines().count();
+    for (settings, reason) in [
+        (format!("{who}, jwks_file = \"no.json\""), "no.json"),
+        (format!("{who}, jwks_file = \"keys.json\""), "keys.json"),
+        (format!("{who}, jwks_env = \"A_JWKS\""), "A_JWKS"),
+        (format!("{who}, jwks_file = \"good.json\", scopes = [\"b\"]"), "jwt.scopes"),
+        ("issuer = \"\", audience = [\"me\"], jwks_file = \"good.json\"".to_owned(), "jwt.issuer"),
+    ] {
+        folder.write("gateway.toml", jwt(&settings));
+        for command in ["check gateway.toml", "run gateway.toml"] {
+            let output = folder.output(command);
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command}: {settings}: {told}");
+            let first = format!("gateway.toml:{line}: ");
+            assert!(told.starts_with(&first) && told.contains(reason), "{settings}: {told}");
+            // Of its routes nothing else is said.
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_method_that_no_policy_can_be_about_is_refused() {
+    let folder = Folder::new();
+    let route = "[[routes]]\npath = \"/\"\nmethods = [\"GET\", \"PURGE\"]\nauthorizer = \"door\"\n";
+    let door =
+        "[authorizers.door]\nkind = \"lambda\"\nlambda = { function = \"a\" }\ntype = \"TOKEN\"\n";
+    let who = "identity = [\"$request.header.Authorization\"]\n";
+    folder.write("gateway.toml", format!("{route}lambda = {{ function = \"f\" }}\n{door}{who}"));
+    let output = folder.output("check gateway.toml");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("gateway.toml:4: ") && told.contains("PURGE"), "{told}");
 }

@@ -75,8 +75,8 @@ impl Caller {
         }
         // The one that API Gateway knows counts before the one that is only told.
         let principal = match context.remove("principalId") {
-            Some(Value::String(principal)) => Some(principal),
-            _ => text(&context, "principal"),
+            Some(Value::String(principal)) if !principal.is_empty() => Some(principal),
+            _ => text(&context, "principal").filter(|principal| !principal.is_empty()),
         };
         let scopes = words(context.get("scope"));
         Some(Self::new(CallerKind::Authorizer, principal, scopes, context))
@@ -228,6 +228,11 @@ mod tests {
         assert_eq!(caller.value("beta"), Some(&json!(true)));
         let unnamed = of_http_api(json!({"lambda": {"key": "value"}})).unwrap();
         assert_eq!(unnamed.principal(), None);
+        let empty =
+            of_http_api(json!({"lambda": {"principalId": "", "principal": "anna"}})).unwrap();
+        assert_eq!(empty.principal(), Some("anna"));
+        let nobody = of_http_api(json!({"lambda": {"principalId": "", "key": "value"}})).unwrap();
+        assert_eq!(nobody.principal(), None);
         assert_eq!(unnamed.value("key"), Some(&json!("value")));
     }
 

@@ -70,8 +70,11 @@ pub(super) fn read(resources: &[Resource<'_>], mut notes: Vec<String>) -> Result
         );
     }
     let mut api_keys = Vec::new();
-    for key in of("AWS::ApiGateway::ApiKey").filter(|key| is_true(&key.properties, "Enabled")) {
-        api_keys.extend(key.text("Value")?);
+    for key in of("AWS::ApiGateway::ApiKey") {
+        let enabled = is_true(&key.properties, "Enabled");
+        if enabled.map_err(|reason| format!("{}: {reason}", key.id))? == Some(true) {
+            api_keys.extend(key.text("Value")?);
+        }
     }
     if of("AWS::ApiGateway::UsagePlan").next().is_some() {
         notes.push("usage plans: keys are checked; their rates and quotas are not emulated".into());
@@ -201,7 +204,7 @@ fn of_method(
         timeout: timeout(number_of(integration, "TimeoutInMillis")?, streams)
             .map_err(|reason| format!("TimeoutInMillis: {reason}"))?,
         access,
-        needs_key: is_true(properties, "ApiKeyRequired"),
+        needs_key: is_true(properties, "ApiKeyRequired")?.unwrap_or(false),
     }))
 }
 

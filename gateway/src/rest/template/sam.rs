@@ -11,6 +11,9 @@ use super::{
 };
 use crate::config::KeySource;
 
+/// The type of an API.
+pub(super) const API: &str = "AWS::Serverless::Api";
+
 /// What an answer of an authorizer is kept for unless it says otherwise (SAM, "LambdaTokenAuthorizationIdentity").
 const TTL_DEFAULT: Duration = Duration::from_secs(300);
 
@@ -37,45 +40,75 @@ const QUIET: [&str; 9] = [
 const QUIET_OF_EVENT: [&str; 6] =
     ["Auth", "Method", "Path", "ResponseTransferMode", "RestApiId", "TimeoutInMillis"];
 
-pub(super) fn read(resources: &[Resource<'_>], mut notes: Vec<String>) -> Result<Api, String> {
+/// Of the API's `Auth`: what is looked at, and what changes nothing here, with a reason.
+const AUTH: [(&str, Option<&str>); 8] = [
+    ("ApiKeyRequired", None),
+    ("Authorizers", None),
+    ("DefaultAuthorizer", None),
+    ("AddDefaultAuthorizerToCorsPreflight", Some("preflight requests are not answered here")),
+    ("AddApiKeyRequiredToCorsPreflight", Some("preflight requests are not answered here")),
+    ("InvokeRole", Some("no role is taken")),
+    ("ResourcePolicy", Some("it is not applied: whoever reaches this machine's port may call")),
+    ("UsagePlan", Some("keys are checked; their rates and quotas are not emulated")),
+];
+
+/// Of an event's.
+const AUTH_OF_EVENT: [(&str, Option<&str>); 4] = [
+    ("ApiKeyRequired", None),
+    ("Authorizer", None),
+    ("InvokeRole", Some("no role is taken")),
+    ("ResourcePolicy", Some("it is not applied: whoever reaches this machine's port may call")),
+];
+
+/// `of_all` is what `Globals` say of APIs, for the one that SAM makes where the template has none.
+pub(super) fn read(
+    resources: &[Resource<'_>],
+    of_all: Option<&Map<String, Value>>,
+    mut notes: Vec<String>,
+) -> Result<Api, String> {
     let nothing = Map::new();
-    let own = resources.iter().find(|resource| resource.kind == "AWS::Serverless::Api");
+    let own = resources.iter().find(|resource| resource.kind == API);
     let mut authorizers = BTreeMap::new();
-    let mut auth = &nothing;
     let mut stage = IMPLICIT_STAGE.to_owned();
-    let mut endpoint = None;
-    let mut key_source = KeySource::Header;
     if let Some(api) = own {
         stage = api.text("StageName")?.ok_or_else(|| api.wrong("StageName", "is missing"))?;
-        let configuration = api.properties.get("EndpointConfiguration");
-        endpoint = configuration.and_then(|value| match value {
-            Value::String(kind) => Some(kind.clone()),
-            object => object.get("Type")?.as_str().map(str::to_owned),
-        });
-        if api.text("ApiKeySourceType")?.as_deref() == Some("AUTHORIZER") {
-            key_source = KeySource::Authorizer;
+    }
+    let (id, properties) = match own {
+        Some(api) => (api.id, &api.properties),
+        None => ("Globals: Api", of_all.unwrap_or(&nothing)),
+    };
+    let wrong = |property: &str, reason: &str| format!("{id}: {property}: {reason}");
+    for body in ["DefinitionBody", "DefinitionUri"] {
+        if properties.contains_key(body) {
+            let reason =
+                "OpenAPI is not read, nor what it says of who may call: write Events of type Api";
+            return Err(wrong(body, reason));
         }
-        for property in api.properties.keys().filter(|name| !QUIET.contains(&name.as_str())) {
-            notes.push(format!("{}: {property} is not emulated", api.id));
-        }
-        auth = api.properties.get("Auth").and_then(Value::as_object).unwrap_or(&nothing);
-        let known = ["ApiKeyRequired", "Authorizers", "DefaultAuthorizer"];
-        for property in auth.keys().filter(|name| !known.contains(&name.as_str())) {
-            notes.push(match property.as_str() {
-                "UsagePlan" => format!(
-                    "{}: UsagePlan: keys are checked; their rates and quotas are not emulated",
-                    api.id
-                ),
-                other => format!("{}: Auth: {other} is not emulated", api.id),
-            });
-        }
-        let written = auth.get("Authorizers").and_then(Value::as_object);
-        for (name, authorizer) in written.into_iter().flatten() {
-            let read = authorizer.as_object().ok_or_else(|| "is no object".to_owned());
-            let read = read.and_then(of_authorizer);
-            let read = read.map_err(|reason| api.wrong(&format!("authorizer {name}"), &reason))?;
-            authorizers.insert(name.clone(), read);
-        }
+    }
+    let endpoint = properties.get("EndpointConfiguration").and_then(|value| match value {
+        Value::String(kind) => Some(kind.clone()),
+        object => object.get("Type")?.as_str().map(str::to_owned),
+    });
+    let key_source = text_of(properties, "ApiKeySourceType");
+    let key_source = match key_source.map_err(|why| wrong("ApiKeySourceType", &why))?.as_deref() {
+        Some("AUTHORIZER") => KeySource::Authorizer,
+        _ => KeySource::Header,
+    };
+    for property in properties.keys().filter(|name| !QUIET.contains(&name.as_str())) {
+        notes.push(format!("{id}: {property} is not emulated"));
+    }
+    let auth = auth_of(properties, &AUTH, id, &mut notes)?;
+    for (name, authorizer) in
+        object_of(&auth, "Authorizers").map_err(|reason| wrong("Auth", &reason))?
+    {
+        let read = authorizer.as_object().ok_or_else(|| "is no object".to_owned());
+        // None is of a kind that is not known here.
+        let read = match read {
+            Ok(authorizer) if authorizer.contains_key("UserPoolArn") => Ok(None),
+            read => read.and_then(of_authorizer).map(Some),
+        };
+        let read = read.map_err(|reason| wrong(&format!("authorizer {name}"), &reason))?;
+        authorizers.insert(name.clone(), read);
     }
     let mut methods = Vec::new();
     for function in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
@@ -91,10 +124,29 @@ pub(super) fn read(resources: &[Resource<'_>], mut notes: Vec<String>) -> Result
             for other in properties.keys().filter(|name| !QUIET_OF_EVENT.contains(&name.as_str())) {
                 notes.push(format!("{}: {name}: {other} is not emulated", function.id));
             }
-            let method = of_event(properties, auth, &authorizers, target.clone());
+            let place = format!("{}: {name}", function.id);
+            let own = auth_of(properties, &AUTH_OF_EVENT, &place, &mut notes)?;
+            let access = access(&own, &auth, &authorizers);
+            let access = match access.map_err(|reason| function.wrong(name, &reason))? {
+                Wanted::Known(access) => access,
+                Wanted::Cognito(authorizer) => {
+                    notes.push(format!(
+                        "{place}: its authorizer {authorizer} is of Cognito, which is not emulated: the method is left out"
+                    ));
+                    continue;
+                }
+            };
+            let needs_key = is_true(&own, "ApiKeyRequired").and_then(|needs| match needs {
+                Some(needs) => Ok(needs),
+                None => Ok(is_true(&auth, "ApiKeyRequired")?.unwrap_or(false)),
+            });
+            let needs_key = needs_key.map_err(|reason| function.wrong(name, &reason))?;
+            let method = of_event(properties, target.clone(), access, needs_key);
             methods.push(method.map_err(|reason| function.wrong(name, &reason))?);
         }
     }
+    let authorizers =
+        authorizers.into_iter().filter_map(|(name, read)| Some((name, read?))).collect();
     Ok(Api {
         stage,
         methods,
@@ -107,11 +159,71 @@ pub(super) fn read(resources: &[Resource<'_>], mut notes: Vec<String>) -> Result
     })
 }
 
+/// The object of this name; nothing at all is an empty one.
+fn object_of(object: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, String> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(found)) => Ok(found.clone()),
+        Some(_) => Err(format!("{name}: is no object")),
+    }
+}
+
+/// What `Auth` says. A word that is not known here may say that not everybody may call.
+fn auth_of(
+    properties: &Map<String, Value>,
+    known: &[(&str, Option<&str>)],
+    place: &str,
+    notes: &mut Vec<String>,
+) -> Result<Map<String, Value>, String> {
+    let auth = object_of(properties, "Auth").map_err(|reason| format!("{place}: {reason}"))?;
+    for name in auth.keys() {
+        match known.iter().find(|(known, _)| known == name) {
+            Some((_, None)) => {}
+            Some((_, Some(why))) => notes.push(format!("{place}: Auth: {name}: {why}")),
+            None => {
+                return Err(format!(
+                    "{place}: Auth: {name} is not known here, and may be about who may call"
+                ));
+            }
+        }
+    }
+    Ok(auth)
+}
+
+/// Who may call a method.
+enum Wanted {
+    Known(Access),
+    /// Whom an authorizer of this name lets in, that nobody is here.
+    Cognito(String),
+}
+
+/// `authorizers` has those of Cognito as nothing.
+fn access(
+    own: &Map<String, Value>,
+    of_api: &Map<String, Value>,
+    authorizers: &BTreeMap<String, Option<Authorizer>>,
+) -> Result<Wanted, String> {
+    let named = match text_of(own, "Authorizer")? {
+        Some(name) => Some(name),
+        None => text_of(of_api, "DefaultAuthorizer")?,
+    };
+    Ok(Wanted::Known(match named {
+        None => Access::Everybody,
+        Some(name) if name == "NONE" => Access::Everybody,
+        Some(name) if name == "AWS_IAM" => Access::Signed,
+        Some(name) => match authorizers.get(&name) {
+            Some(Some(_)) => Access::Authorizer(name),
+            Some(None) => return Ok(Wanted::Cognito(name)),
+            None => return Err(format!("there is no authorizer {name}")),
+        },
+    }))
+}
+
 fn of_event(
     event: &Map<String, Value>,
-    of_api: &Map<String, Value>,
-    authorizers: &BTreeMap<String, Authorizer>,
     function: Target,
+    access: Access,
+    needs_key: bool,
 ) -> Result<Method, String> {
     let streams = match text_of(event, "ResponseTransferMode")?.as_deref() {
         None | Some("BUFFERED") => false,
@@ -124,22 +236,6 @@ fn of_event(
         Some(other) => {
             return Err(format!("ResponseTransferMode: {other} is RESPONSE_STREAM or BUFFERED"));
         }
-    };
-    let nothing = Map::new();
-    let own = event.get("Auth").and_then(Value::as_object).unwrap_or(&nothing);
-    let named = match text_of(own, "Authorizer")? {
-        Some(name) => Some(name),
-        None => text_of(of_api, "DefaultAuthorizer")?,
-    };
-    let access = match named.as_deref() {
-        None | Some("NONE") => Access::Everybody,
-        Some("AWS_IAM") => Access::Signed,
-        Some(name) if authorizers.contains_key(name) => Access::Authorizer(name.into()),
-        Some(name) => return Err(format!("there is no authorizer {name}")),
-    };
-    let needs_key = match own.contains_key("ApiKeyRequired") {
-        true => is_true(own, "ApiKeyRequired"),
-        false => is_true(of_api, "ApiKeyRequired"),
     };
     Ok(Method {
         path: text_of(event, "Path")?.ok_or("Path is missing")?,
