@@ -10,7 +10,7 @@ use http::Method;
 use crate::config::Route;
 use template::Template;
 
-/// All routes, ready to be asked.
+/// All routes, ready to be asked for paths that are written as [`crate::path::plain`] has them.
 #[derive(Debug)]
 pub(crate) struct Routes {
     /// Paths without a rest, then those with one, the longest before it first: the order of API Gateway's
@@ -98,7 +98,7 @@ impl Routes {
         Ok(Self { paths: paths.into_values().collect() })
     }
 
-    /// The route with the longest literal path, which is written as [`crate::path::plain`] has it, and of those one that names the method.
+    /// The route with the longest literal path, and of those one that names the method.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
         let mut others = Vec::new();
         for found in self.paths.iter().filter_map(|paths| paths.at(path).ok()) {
