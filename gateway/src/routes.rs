@@ -10,7 +10,7 @@ use http::Method;
 use crate::config::Route;
 use template::Template;
 
-/// All routes, ready to be asked.
+/// All routes, ready to be asked for paths that are written as [`crate::path::plain`] has them.
 #[derive(Debug)]
 pub(crate) struct Routes {
     /// Paths without a rest, then those with one, the longest before it first: the order of API Gateway's

@@ -29,7 +29,7 @@ use crate::event::OverTls;
 use crate::hang_up::HangUp;
 
 /// The most bytes read or written ahead on one connection: what a client that does not read costs.
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 32 * 1024;
 
 /// How long a connection without an answer may take for its last words once the gateway closes.
 const LAST_WORDS: Duration = Duration::from_secs(1);

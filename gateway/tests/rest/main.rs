@@ -7,7 +7,8 @@
 #[allow(dead_code)]
 mod support;
 
-use std::process::{Child, Command};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
@@ -320,9 +321,39 @@ fn what_is_wrong_is_told_by_the_part_of_the_template() {
     assert!(told.contains("the method of \"/a\": a route before this one"), "{told}");
     assert!(!told.contains("the template:"), "{told}");
     let refused = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
-        .args(["emulate", &deploy("rest-stream.yaml"), "--api-key", ""])
+        .args(["emulate", &deploy("rest-stream.yaml"), "--parameter=AuthorizerSettings=x"])
+        .args(["--api-key", ""])
         .output()
         .unwrap();
     let told = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("an API key is empty"), "{told}");
+}
+
+#[test]
+fn nobodys_credentials_are_looked_for() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (config, asked) = (folder.path().join("config"), folder.path().join("asked"));
+    let process = format!("[default]\ncredential_process = touch {}\n", asked.display());
+    std::fs::write(&config, process).unwrap();
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_stream-gateway"))
+        .args(["emulate", &deploy("cross-region/1-api.yaml")])
+        .arg(
+            "--parameter=FunctionAliasArn=arn:aws:lambda:eu-west-1:123456789012:function:echo:live",
+        )
+        .arg(format!("--function=echo={}", program("echo_function").display()))
+        .env("AWS_CONFIG_FILE", &config)
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_PROFILE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(gateway.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").map(str::to_owned);
+    let api = Api { gateway, url: url.unwrap_or_else(|| panic!("{line:?}")), stderr: None };
+    let answer = api.get("a", &["authorization: AWS4-HMAC-SHA256 Credential=x"]);
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    assert!(!asked.exists());
 }
