@@ -8,7 +8,9 @@ use super::answer::Verdict;
 use super::cache::Cache;
 use super::identity::Identity;
 use super::{Decided, Failed, Refusal, Source, question};
-use crate::config::{AnswerKind, Asks, AuthorizerFunction, LambdaAuthorizer, NoArn, Wrong};
+#[cfg(feature = "local")]
+use crate::config::AuthorizerFunction;
+use crate::config::{AnswerKind, Asks, LambdaAuthorizer, NoArn, Wrong};
 use crate::event::Shown;
 use crate::upstream::{Maker, Plain};
 
