@@ -38,6 +38,8 @@ mod metrics;
 mod request_id;
 
 #[cfg(feature = "local")]
+mod document;
+#[cfg(feature = "local")]
 mod rest;
 
 pub use config::{Complaint, Complaints, Config};

@@ -1,67 +1,15 @@
 //! The text of a template comes in, YAML or JSON; its values go out as JSON, with CloudFormation's tags in
 //! their long form: `!Sub x` is `{"Fn::Sub": "x"}`.
 
-use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-/// How deep values may be in one another: no template is half as deep, and reading it takes stack.
-const DEPTH_MAX: usize = 64;
+use crate::document;
 
 /// # Errors
 ///
 /// The text is neither, or has something that no template has.
 pub(super) fn read(text: &str) -> Result<Value, String> {
-    if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"));
-    }
-    let documents = YamlOwned::load_from_str(text);
-    let documents = documents.map_err(|error| format!("it is no YAML: {error}"))?;
-    match &documents[..] {
-        [document] => value(document, DEPTH_MAX),
-        several => Err(format!("a template is one document, and here are {}", several.len())),
-    }
-}
-
-fn value(node: &YamlOwned, depth: usize) -> Result<Value, String> {
-    let depth = depth.checked_sub(1).ok_or("it is nested too deep")?;
-    match node {
-        YamlOwned::Value(scalar) => Ok(of_scalar(scalar)),
-        YamlOwned::Sequence(items) => items.iter().map(|item| value(item, depth)).collect(),
-        YamlOwned::Mapping(entries) => {
-            let mut object = Map::new();
-            for (key, entry) in entries {
-                object.insert(name(key)?, value(entry, depth)?);
-            }
-            Ok(Value::Object(object))
-        }
-        YamlOwned::Tagged(tag, inner) => {
-            let inner = value(inner, depth)?;
-            Ok(if tag.handle == "!" { tagged(&tag.suffix, inner) } else { inner })
-        }
-        YamlOwned::Representation(text, ..) => Ok(Value::String(text.clone())),
-        YamlOwned::Alias(_) => Err("it has an alias (*name), which is not read".into()),
-        YamlOwned::BadValue => Err("it has a value that is not of its type".into()),
-    }
-}
-
-fn of_scalar(scalar: &ScalarOwned) -> Value {
-    match scalar {
-        ScalarOwned::Null => Value::Null,
-        ScalarOwned::Boolean(yes) => Value::Bool(*yes),
-        ScalarOwned::Integer(number) => Value::Number((*number).into()),
-        ScalarOwned::FloatingPoint(number) => {
-            Number::from_f64(number.into_inner()).map_or(Value::Null, Value::Number)
-        }
-        ScalarOwned::String(text) => Value::String(text.clone()),
-    }
-}
-
-fn name(key: &YamlOwned) -> Result<String, String> {
-    match key {
-        YamlOwned::Value(ScalarOwned::String(text)) => Ok(text.clone()),
-        YamlOwned::Value(scalar) => Ok(of_scalar(scalar).to_string()),
-        _ => Err("it has a name that is no text".into()),
-    }
+    document::read(text, tagged)
 }
 
 /// `!Ref` and `!Condition` have no `Fn::`, and `!GetAtt A.B` is two words.

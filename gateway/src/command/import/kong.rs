@@ -57,7 +57,7 @@ const CONDITIONS: [&str; 9] = [
 ///
 /// What it is not, in one line.
 pub(super) fn import(text: &str) -> Result<Imported, String> {
-    let json = document::read(text)?;
+    let json = document::read(text, |_, value| value)?;
     let mut imported = Imported::default();
     let file = File::new(&json, &mut imported.warnings);
     let mut aws = Aws::default();

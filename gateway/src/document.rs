@@ -1,18 +1,22 @@
-//! The text of a configuration comes in, YAML or JSON; its values go out as JSON. Pure.
+//! The text of a document of others comes in, a template or a configuration in YAML or JSON; its values go out as
+//! JSON, with what its reader makes of tags. Pure.
 
 use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
 use serde_json::{Map, Number, Value};
 
-/// How deep values may be in one another: no configuration is half as deep, and reading it takes stack.
+/// How deep values may be in one another: no template and no configuration is half as deep, and reading it takes stack.
 const DEPTH_MAX: usize = 64;
 
 /// The key of YAML whose entries are those of the mapping that has it, unless it says otherwise.
 const MERGE: &str = "<<";
 
+/// What becomes of a value with a tag (`!Sub x`), whose name is given without its mark.
+pub(crate) type Tagged = fn(&str, Value) -> Value;
+
 /// # Errors
 ///
 /// What it is not, in one line, without any of its text: that may be a secret.
-pub(super) fn read(text: &str) -> Result<Value, String> {
+pub(crate) fn read(text: &str, tagged: Tagged) -> Result<Value, String> {
     if text.trim_start().starts_with(['{', '[']) {
         return json(text);
     }
@@ -20,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
         format!("line {}: this is neither YAML nor JSON", error.marker().line())
     })?;
     match &documents[..] {
-        [document] => value(document, DEPTH_MAX),
+        [document] => value(document, tagged, DEPTH_MAX),
         several => Err(format!("this has to be one document, and here are {}", several.len())),
     }
 }
@@ -28,19 +32,19 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
 /// # Errors
 ///
 /// As [`read`].
-pub(super) fn json(text: &str) -> Result<Value, String> {
+pub(crate) fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("line {}: this is no JSON", error.line()))
 }
 
-fn value(node: &YamlOwned, depth: usize) -> Result<Value, String> {
+fn value(node: &YamlOwned, tagged: Tagged, depth: usize) -> Result<Value, String> {
     let depth = depth.checked_sub(1).ok_or("this is nested too deep")?;
     match node {
         YamlOwned::Value(scalar) => Ok(of_scalar(scalar)),
-        YamlOwned::Sequence(items) => items.iter().map(|item| value(item, depth)).collect(),
+        YamlOwned::Sequence(items) => items.iter().map(|item| value(item, tagged, depth)).collect(),
         YamlOwned::Mapping(entries) => {
             let (mut object, mut merged) = (Map::new(), Vec::new());
             for (key, entry) in entries {
-                let (key, entry) = (name(key)?, value(entry, depth)?);
+                let (key, entry) = (name(key)?, value(entry, tagged, depth)?);
                 match entry {
                     Value::Object(entries) if key == MERGE => merged.extend(entries),
                     entry => _ = object.insert(key, entry),
@@ -51,7 +55,10 @@ fn value(node: &YamlOwned, depth: usize) -> Result<Value, String> {
             }
             Ok(Value::Object(object))
         }
-        YamlOwned::Tagged(_, inner) => value(inner, depth),
+        YamlOwned::Tagged(tag, inner) => {
+            let inner = value(inner, tagged, depth)?;
+            Ok(if tag.handle == "!" { tagged(&tag.suffix, inner) } else { inner })
+        }
         YamlOwned::Representation(text, ..) => Ok(Value::String(text.clone())),
         YamlOwned::Alias(_) => Err("an alias (*name) here stands for nothing".into()),
         YamlOwned::BadValue => Err("a value here is not of its type".into()),
@@ -82,6 +89,10 @@ fn name(key: &YamlOwned) -> Result<String, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn read(text: &str) -> Result<Value, String> {
+        super::read(text, |_, value| value)
+    }
 
     #[test]
     fn yaml_and_json_are_the_same() {
